@@ -1,0 +1,47 @@
+"""The Parquet tables: append rows and watermark in one commit, compare with what is held, keep records.
+
+Does not belong here: the API, HTTP, deciding what to ask or what is true (pipelines/sync).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipelines.contract import Resource
+from pipelines.errors import LakeError
+from pipelines.lake.changelog import ChangelogTable, Committed
+from pipelines.lake.operations import Record, RecordTable, RunTable, drift_table, quarantine_table
+
+
+class Lake:
+    """The tables under one root: a folder or an object-store URL."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root.rstrip("/")
+        if "://" not in self.root:
+            _make_folder(Path(self.root))
+
+    def table(self, resource: Resource) -> ChangelogTable:
+        return ChangelogTable(f"{self.root}/{resource.name}", resource)
+
+    def quarantine(self) -> RecordTable:
+        return quarantine_table(f"{self.root}/_quarantine")
+
+    def drift(self) -> RecordTable:
+        return drift_table(f"{self.root}/_contract_drift")
+
+    def runs(self) -> RunTable:
+        return RunTable(f"{self.root}/_runs")
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise LakeError(
+            f"The lake's folder {folder} cannot be made ({error.strerror})."
+            " Set CHARGELAKE_HOME (or CHARGELAKE_LAKE) to a place this user may write to."
+        ) from error
+
+
+__all__ = ["ChangelogTable", "Committed", "Lake", "Record", "RecordTable", "RunTable"]

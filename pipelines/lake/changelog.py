@@ -1,0 +1,144 @@
+"""A table as a changelog: rows are appended only when they are new or changed, together with the watermark.
+
+Does not belong here: Delta's own ways (store.py), what to ask the API (pipelines/sync).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+import pyarrow as pa
+
+from pipelines.contract import Resource, column_name
+from pipelines.errors import LakeError
+from pipelines.lake.index import INDEX_COLUMNS, Delta, KeyIndex
+from pipelines.lake.keys import key_texts
+from pipelines.lake.schemas import table_schema
+from pipelines.lake.store import COMMIT_ATTEMPTS, CommitRefused, DeltaStore
+
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+def to_version(instant: datetime) -> int:
+    """A watermark as a transaction's version: milliseconds since 1970, cut."""
+    return (instant - EPOCH) // timedelta(milliseconds=1)
+
+
+def from_version(version: int) -> datetime:
+    return EPOCH + timedelta(milliseconds=version)
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What one commit did. appended: rows written. refusals: how often another writer was first."""
+
+    appended: int
+    new: int
+    changed: int
+    deleted: int
+    unchanged: int
+    stale: int
+    refusals: int
+
+
+class ChangelogTable:
+    """The lake table of one resource, with its watermarks."""
+
+    def __init__(self, uri: str, resource: Resource) -> None:
+        self.resource = resource
+        self.schema = table_schema(resource)
+        self._store = DeltaStore(uri, self.schema, _statistics_columns(resource))
+        self._index: KeyIndex | None = None
+
+    @property
+    def version(self) -> int:
+        return self._store.version
+
+    def close(self) -> None:
+        if self._index is not None:
+            self._index.close()
+            self._index = None
+
+    def watermark(self, app_id: str) -> datetime | None:
+        """Up to when the question `app_id` (`sessions/started`) was asked without a gap."""
+        version = self._store.transaction(app_id)
+        return None if version is None else from_version(version)
+
+    def newest_read(self) -> datetime | None:
+        """The greatest `_synced_at` in the table."""
+        return self._held().newest()
+
+    def __len__(self) -> int:
+        """Keys that are held and not deleted."""
+        return len(self._held())
+
+    def commit(self, rows: pa.Table, watermarks: Mapping[str, datetime]) -> Committed:
+        """Append what is new or changed among `rows`, and move watermarks forward, in one Delta commit.
+
+        rows: the table's columns plus `_key`, any number of rows a key, rows that are already held included.
+        A watermark at or below the held one stays. Without news and without a watermark to move, nothing is written.
+        """
+        for refusals in range(COMMIT_ATTEMPTS):
+            index = self._held()
+            delta = index.compare(rows)
+            transactions = {
+                app_id: to_version(instant)
+                for app_id, instant in watermarks.items()
+                if to_version(instant) > (self._store.transaction(app_id) or -1)
+            }
+            news = rows.take(delta.rows)
+            if news.num_rows or transactions:
+                try:
+                    self._store.append(news.select(self.schema.names).cast(self.schema), transactions)
+                except CommitRefused:
+                    self._store.refresh()
+                    self._forget()
+                    continue
+                index.add(news)
+            return _committed(news, delta, refusals)
+        raise LakeError(
+            f"{self._store.uri}: {COMMIT_ATTEMPTS} commits in a row were refused because other writers were first."
+            " Stop the other syncs of this tenant and run again; nothing is lost."
+        )
+
+    def _held(self) -> KeyIndex:
+        if self._index is None:
+            self._index = KeyIndex()
+            self._index.load(self._versions())
+        return self._index
+
+    def _forget(self) -> None:
+        self.close()
+
+    def _versions(self) -> pa.RecordBatchReader:
+        keys = [*self.resource.key, *self.resource.alternative_key]
+        columns = [column_name(path) for path in keys]
+        source = self._store.scan([*columns, *INDEX_COLUMNS])
+        schema = pa.schema([pa.field("_key", pa.string()), *(source.schema.field(name) for name in INDEX_COLUMNS)])
+        return pa.RecordBatchReader.from_batches(schema, self._keyed(source, schema))
+
+    def _keyed(self, source: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        for batch in source:
+            keys = key_texts(self.resource, batch)
+            yield pa.RecordBatch.from_arrays([keys, *(batch.column(name) for name in INDEX_COLUMNS)], schema=schema)
+
+
+def _committed(news: pa.Table, delta: Delta, refusals: int) -> Committed:
+    deleted = sum(1 for gone in news["_deleted"].to_pylist() if gone)
+    return Committed(
+        appended=news.num_rows,
+        new=delta.new,
+        changed=delta.changed - deleted,
+        deleted=deleted,
+        unchanged=delta.unchanged,
+        stale=delta.stale,
+        refusals=refusals,
+    )
+
+
+def _statistics_columns(resource: Resource) -> list[str]:
+    """Columns whose extremes may stand in Delta's log: keys and times, nothing personal."""
+    times = [column_name(question.time) for question in resource.all_questions]
+    return [*resource.key_columns, *times, "_synced_at"]

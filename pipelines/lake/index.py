@@ -1,0 +1,111 @@
+"""What the lake holds now, key by key: the newest version's hash, read time and deletion.
+
+Kept in an in-memory DuckDB (41 bytes a key), so that a batch is compared as a whole.
+Does not belong here: committing (changelog.py), what a row contains.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+INDEX_COLUMNS = ("_synced_at", "_row_hash", "_deleted")
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What a batch adds to a table. rows: positions in the batch that must be appended.
+
+    new, changed, unchanged, stale: numbers of keys. A stale row was read before the key's current version.
+    """
+
+    rows: pa.Int64Array
+    new: int
+    changed: int
+    unchanged: int
+    stale: int
+
+
+class KeyIndex:
+    """The current version of every key.
+
+    Batches are Arrow tables with `_key` (text), `_row_hash` (32 hex digits), `_synced_at`, `_deleted`.
+    """
+
+    def __init__(self) -> None:
+        self._db = duckdb.connect(":memory:", config={"threads": 2})
+        self._db.execute("set TimeZone = 'UTC'")
+        self._db.execute(
+            "create table held (key uhugeint not null, hash uuid not null, at timestamptz not null, gone bool not null)"
+        )
+
+    def close(self) -> None:
+        self._db.close()
+
+    def load(self, versions: pa.RecordBatchReader) -> None:
+        """Replace the index by the newest version of each key among all `versions`."""
+        self._db.execute("truncate held")
+        self._db.register("versions", versions)
+        self._db.execute(
+            """insert into held
+               select md5_number(_key), arg_max(_row_hash, _synced_at)::uuid, max(_synced_at),
+                      arg_max(_deleted, _synced_at)
+               from versions group by md5_number(_key)"""
+        )
+        self._db.unregister("versions")
+
+    def newest(self) -> datetime | None:
+        """The greatest read time of all versions, UTC."""
+        row = self._db.execute("select epoch_us(max(at)) from held").fetchone()
+        if row is None or row[0] is None:
+            return None
+        return datetime.fromtimestamp(row[0] // 1_000_000, timezone.utc).replace(microsecond=row[0] % 1_000_000)
+
+    def __len__(self) -> int:
+        row = self._db.execute("select count(*) from held where not gone").fetchone()
+        return int(row[0]) if row else 0
+
+    def compare(self, batch: pa.Table) -> Delta:
+        """Which rows of a batch are news. Of several rows of one key the latest read counts, then the first."""
+        self._db.register(
+            "batch", batch.select(["_key", *INDEX_COLUMNS]).append_column("position", _positions(batch.num_rows))
+        )
+        rows = self._db.execute(
+            """with latest as (
+                 select md5_number(_key) as key, _row_hash::uuid as hash, _synced_at as at, _deleted as gone, position
+                 from batch
+                 qualify row_number() over (partition by _key order by _synced_at desc, position) = 1
+               )
+               select l.position,
+                      case when h.key is null then if(l.gone, 'unchanged', 'new')
+                           when l.gone = h.gone and (l.gone or l.hash = h.hash) then 'unchanged'
+                           when l.at <= h.at then 'stale'
+                           when h.gone then 'new'
+                           else 'changed' end as verdict
+               from latest l left join held h using (key) order by l.position"""
+        ).to_arrow_table()
+        self._db.unregister("batch")
+        verdicts = rows["verdict"].to_pylist()
+        news = pc.is_in(rows["verdict"], value_set=pa.array(["new", "changed"]))
+        return Delta(
+            rows=rows["position"].filter(news).combine_chunks(),
+            new=verdicts.count("new"),
+            changed=verdicts.count("changed"),
+            unchanged=verdicts.count("unchanged"),
+            stale=verdicts.count("stale"),
+        )
+
+    def add(self, rows: pa.Table) -> None:
+        """Take over committed rows (one row a key)."""
+        self._db.register("added", rows.select(["_key", *INDEX_COLUMNS]))
+        self._db.execute("delete from held where key in (select md5_number(_key) from added)")
+        self._db.execute("insert into held select md5_number(_key), _row_hash::uuid, _synced_at, _deleted from added")
+        self._db.unregister("added")
+
+
+def _positions(length: int) -> pa.Int64Array:
+    return pa.array(range(length), pa.int64())

@@ -1,0 +1,88 @@
+"""The lake's own records: rows set aside, drift from the contract, runs.
+
+Written before the rows and the watermark they belong to, so that a death in between leaves a record too many
+rather than one too few; writing a record again changes nothing.
+Does not belong here: deciding what is set aside or what drifts (pipelines/sync).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.errors import LakeError
+from pipelines.lake.schemas import CONTRACT_DRIFT, QUARANTINE, RUNS
+from pipelines.lake.store import COMMIT_ATTEMPTS, CommitRefused, DeltaStore
+
+Record = dict[str, Any]
+
+
+class RecordTable:
+    """A small table of records, each version of a record one row; the newest `_synced_at` of an `id` counts."""
+
+    def __init__(self, uri: str, schema: pa.Schema, statistics_columns: list[str]) -> None:
+        self.schema = schema
+        self._store = DeltaStore(uri, schema, statistics_columns)
+
+    @property
+    def version(self) -> int:
+        return self._store.version
+
+    def current(self) -> dict[str, Record]:
+        """The newest version of every record, by `id`."""
+        latest: dict[str, Record] = {}
+        for record in self._store.scan(self.schema.names).read_all().to_pylist():
+            held = latest.get(record["id"])
+            if held is None or held["_synced_at"] <= record["_synced_at"]:
+                latest[record["id"]] = record
+        return latest
+
+    def write(self, news: Callable[[Mapping[str, Record]], Iterable[Record]]) -> int:
+        """Append the records that `news` makes of the current ones; returns how many.
+
+        `news` is called again on the newest state when another writer was first.
+        """
+        for _ in range(COMMIT_ATTEMPTS):
+            records = list(news(self.current()))
+            if not records:
+                return 0
+            try:
+                self._store.append(pa.Table.from_pylist(records, schema=self.schema), {})
+            except CommitRefused:
+                self._store.refresh()
+                continue
+            return len(records)
+        raise LakeError(f"{self._store.uri}: other writers were first {COMMIT_ATTEMPTS} times in a row; run again.")
+
+
+class RunTable:
+    """One row for each collection of each run that came to its end."""
+
+    def __init__(self, uri: str) -> None:
+        self._store = DeltaStore(uri, RUNS, ["run_id", "collection", "started_at"])
+
+    def append(self, records: list[Record]) -> None:
+        rows = pa.Table.from_pylist(records, schema=RUNS)
+        for _ in range(COMMIT_ATTEMPTS):
+            try:
+                self._store.append(rows, {})
+            except CommitRefused:
+                self._store.refresh()
+                continue
+            return
+        raise LakeError(f"{self._store.uri}: other writers were first {COMMIT_ATTEMPTS} times in a row; run again.")
+
+    def rows(self) -> list[Record]:
+        """Every record, in no order."""
+        records: list[Record] = self._store.scan(RUNS.names).read_all().to_pylist()
+        return records
+
+
+def quarantine_table(uri: str) -> RecordTable:
+    return RecordTable(uri, QUARANTINE, ["id", "collection", "status", "first_seen_at", "_synced_at"])
+
+
+def drift_table(uri: str) -> RecordTable:
+    return RecordTable(uri, CONTRACT_DRIFT, ["id", "collection", "kind", "path", "_synced_at"])

@@ -1,0 +1,109 @@
+"""One Delta table in one folder or object-store prefix: open, scan, append. The only place that imports deltalake.
+
+Belongs here: what Delta does (commits, application transactions, refusals) and the translation of its faults.
+Does not belong here: what a row or a watermark means (see changelog.py and operations.py).
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError
+
+from pipelines.errors import LakeError
+
+WRITER = "writer"
+"""The application id that every commit of a table carries, so that of two writers from one snapshot one is refused."""
+
+COMMIT_ATTEMPTS = 20
+
+
+class CommitRefused(Exception):
+    """Another writer committed since our snapshot: read again, work out again, try again."""
+
+
+class DeltaStore:
+    """A Delta table at a pinned snapshot, created empty when it is not there.
+
+    uri: folder or object-store URL. schema: of the table when it is created.
+    statistics_columns: the only columns whose least and greatest values Delta's log may hold.
+    """
+
+    def __init__(self, uri: str, schema: pa.Schema, statistics_columns: Sequence[str]) -> None:
+        self.uri = uri
+        self.schema = schema
+        with _translated(uri):
+            self._table = DeltaTable.create(
+                uri,
+                schema,
+                mode="ignore",
+                configuration={"delta.dataSkippingStatsColumns": ",".join(statistics_columns)},
+            )
+            self.refresh()
+
+    @property
+    def version(self) -> int:
+        return int(self._table.version())
+
+    def refresh(self) -> None:
+        """Move to the newest snapshot."""
+        with _translated(self.uri):
+            self._table = DeltaTable(self.uri)
+
+    def transaction(self, app_id: str) -> int | None:
+        """The version last committed under an application id, None if never."""
+        with _translated(self.uri):
+            version = self._table.transaction_version(app_id)
+        return None if version is None else int(version)
+
+    def scan(self, columns: Sequence[str]) -> pa.RecordBatchReader:
+        """All rows of the snapshot, the named columns, as a stream."""
+        with _translated(self.uri):
+            return self._table.to_pyarrow_dataset().scanner(columns=list(columns)).to_reader()
+
+    def append(self, rows: pa.Table, transactions: Mapping[str, int]) -> None:
+        """Commit rows and transactions together, from the snapshot that this object holds.
+
+        Raises CommitRefused when another writer was first; nothing is written then.
+        """
+        properties = CommitProperties(
+            app_transactions=[Transaction(app_id, version) for app_id, version in transactions.items()]
+            + [Transaction(WRITER, (self.transaction(WRITER) or 0) + 1)]
+        )
+        try:
+            with _translated(self.uri):
+                write_deltalake(self._table, rows, mode="append", commit_properties=properties)
+        except CommitFailedError as error:
+            raise CommitRefused(str(error)) from None
+        self.refresh()
+
+
+@contextmanager
+def _translated(uri: str) -> Iterator[None]:
+    try:
+        yield
+    except CommitFailedError:
+        raise
+    except (DeltaError, OSError, pa.ArrowException) as error:
+        raise LakeError(_explain(uri, error)) from error
+
+
+def _explain(uri: str, error: Exception) -> str:
+    text = " ".join(str(error).split())[:500]
+    number = error.errno if isinstance(error, OSError) else None
+    if number in (errno.ENOSPC, errno.EDQUOT) or "No space left" in text or "os error 28" in text:
+        return f"The disk that holds {uri} is full. Free some space and run again; what was not committed was not kept."
+    if number in (errno.EACCES, errno.EROFS, errno.EPERM) or any(
+        sign in text for sign in ("Permission denied", "Read-only file system", "os error 13", "os error 30")
+    ):
+        return f"{uri} cannot be written. Make CHARGELAKE_HOME (or CHARGELAKE_LAKE) a place this user may write to."
+    if "not found" in text.lower() or "No such file" in text:
+        return (
+            f"A file that the table {uri} names is missing. Restore the folder from a backup, or move it away"
+            f" and run again to pull the table anew. ({text})"
+        )
+    return f"The table {uri} cannot be read or written: {text}"

@@ -36,6 +36,7 @@ class LakeSettings(BaseSettings):
     generations_kept: Annotated[int, Field(ge=1, le=1000)] = Field(
         default=3, description="Published files kept beside the current one"
     )
+    publish_personal: bool = Field(default=False, description="Publish names, e-mail, street, coordinates too")
 
     @field_validator("time_zone")
     @classmethod

@@ -1,0 +1,56 @@
+"""Files and folders of the warehouse on disk: for the owner only, durable, one writer at a time.
+
+Does not belong here: what the files hold.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipelines.errors import WarehouseError
+from pipelines.settings import LakeSettings
+
+
+def private_folder(path: Path) -> Path:
+    """Make the folder (and those above it) for the owner only. Raises WarehouseError naming it."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.chmod(0o700)
+    except OSError as error:
+        raise WarehouseError(f"expected to write in {path}: {error.strerror}; check CHARGELAKE_HOME") from error
+    return path
+
+
+def sync_to_disk(path: Path) -> None:
+    """Return only when the file's content, or the folder's list of names, is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def exclusive(settings: LakeSettings) -> Iterator[int]:
+    """Hold the warehouse's lock: one build or publish at a time on this machine.
+
+    Yields the lock's file descriptor; a child process that inherits it keeps the lock until it has ended, even when
+    its parent is killed. Raises WarehouseError at once when somebody else holds the lock.
+    """
+    private_folder(settings.warehouse_folder)
+    path = settings.warehouse_folder / "lock"
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise WarehouseError(
+                f"another build or publish is at work in {settings.warehouse_folder}; wait until it has ended"
+            ) from None
+        yield handle
+    finally:
+        os.close(handle)

@@ -1,0 +1,20 @@
+select
+    run_id,
+    collection,
+    status,
+    started_at,
+    finished_at,
+    window_until,
+    watermark,
+    rows_read,
+    rows_new,
+    rows_changed,
+    rows_deleted,
+    rows_set_aside,
+    requests,
+    retries,
+    throttles,
+    bytes_received,
+    duration_seconds,
+    message
+from {{ source('lake', '_runs') }}

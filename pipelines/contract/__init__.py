@@ -19,8 +19,7 @@ MAX_PAGE_SIZE = 100
 """The API's limit on `pageSize` (S)."""
 
 RESOURCES: dict[str, Resource] = {
-    resource.name: resource
-    for resource in (USERS, VEHICLES, CHARGING_LOCATIONS, SESSIONS, SUPPORTED_CAR_MODELS)
+    resource.name: resource for resource in (USERS, VEHICLES, CHARGING_LOCATIONS, SESSIONS, SUPPORTED_CAR_MODELS)
 }
 """Every lake table that holds data of the tenant, parents before children."""
 

@@ -123,6 +123,10 @@ class Resource:
     def all_questions(self) -> tuple[Question, ...]:
         return ((self.listed_by,) if self.listed_by else ()) + self.questions
 
+    def app_id(self, question: Question) -> str:
+        """Under which name the lake keeps the question's watermark: `users`, `sessions/started`."""
+        return f"{self.name}/{question.name}" if self.questions else self.name
+
     @property
     def key_columns(self) -> tuple[str, ...]:
         return tuple(column_name(path) for path in self.key)

@@ -84,12 +84,8 @@ SESSIONS = Resource(
     path="/sessions",
     answer=Answer.PAGED,
     evidence="S",
-    listed_by=Question(
-        "started", "startTime", "startTimeFrom", "startTimeTo", overlap="session_start_overlap_hours"
-    ),
-    questions=(
-        Question("ended", "endTime", "endTimeFrom", "endTimeTo", overlap="session_end_overlap_hours"),
-    ),
+    listed_by=Question("started", "startTime", "startTimeFrom", "startTimeTo", overlap="session_start_overlap_hours"),
+    questions=(Question("ended", "endTime", "endTimeFrom", "endTimeTo", overlap="session_end_overlap_hours"),),
     description="Plug-ins. Back-dated at both ends, and corrected after they end.",
     fields=(
         Field("id", Kind.UUID, "INF", required=True),

@@ -11,6 +11,7 @@ from pipelines.contract import Resource
 from pipelines.errors import LakeError
 from pipelines.lake.changelog import ChangelogTable, Committed
 from pipelines.lake.operations import Record, RecordTable, RunTable, drift_table, quarantine_table
+from pipelines.lake.store import is_table
 
 
 class Lake:
@@ -23,6 +24,10 @@ class Lake:
 
     def table(self, resource: Resource) -> ChangelogTable:
         return ChangelogTable(f"{self.root}/{resource.name}", resource)
+
+    def holds(self, name: str) -> bool:
+        """Whether a table has been made; asking does not make it."""
+        return is_table(f"{self.root}/{name}")
 
     def quarantine(self) -> RecordTable:
         return quarantine_table(f"{self.root}/_quarantine")

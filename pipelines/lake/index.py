@@ -39,9 +39,7 @@ class KeyIndex:
     def __init__(self) -> None:
         self._db = duckdb.connect(":memory:", config={"threads": 2})
         self._db.execute("set TimeZone = 'UTC'")
-        self._db.execute(
-            "create table held (key uhugeint not null, hash uuid not null, at timestamptz not null, gone bool not null)"
-        )
+        self._db.execute("create table held (key uhugeint, hash uuid, read_at timestamptz, gone bool)")
 
     def close(self) -> None:
         self._db.close()
@@ -60,7 +58,7 @@ class KeyIndex:
 
     def newest(self) -> datetime | None:
         """The greatest read time of all versions, UTC."""
-        row = self._db.execute("select epoch_us(max(at)) from held").fetchone()
+        row = self._db.execute("select epoch_us(max(read_at)) from held").fetchone()
         if row is None or row[0] is None:
             return None
         return datetime.fromtimestamp(row[0] // 1_000_000, timezone.utc).replace(microsecond=row[0] % 1_000_000)
@@ -76,14 +74,15 @@ class KeyIndex:
         )
         rows = self._db.execute(
             """with latest as (
-                 select md5_number(_key) as key, _row_hash::uuid as hash, _synced_at as at, _deleted as gone, position
+                 select md5_number(_key) as key, _row_hash::uuid as hash, _synced_at as read_at,
+                        _deleted as gone, position
                  from batch
                  qualify row_number() over (partition by _key order by _synced_at desc, position) = 1
                )
                select l.position,
                       case when h.key is null then if(l.gone, 'unchanged', 'new')
                            when l.gone = h.gone and (l.gone or l.hash = h.hash) then 'unchanged'
-                           when l.at <= h.at then 'stale'
+                           when l.read_at <= h.read_at then 'stale'
                            when h.gone then 'new'
                            else 'changed' end as verdict
                from latest l left join held h using (key) order by l.position"""

@@ -41,4 +41,6 @@ def _tuples(columns: list[pa.Array], length: int) -> list[tuple[object, ...]]:
 
 
 def _json(parts: tuple[object, ...]) -> str:
-    return json.dumps([None if part is None else str(part) for part in parts], ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(
+        [None if part is None else str(part) for part in parts], ensure_ascii=False, separators=(",", ":")
+    )

@@ -82,6 +82,12 @@ class DeltaStore:
         self.refresh()
 
 
+def is_table(uri: str) -> bool:
+    """Whether a Delta table stands at `uri`."""
+    with _translated(uri):
+        return DeltaTable.is_deltatable(uri)
+
+
 @contextmanager
 def _translated(uri: str) -> Iterator[None]:
     try:

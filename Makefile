@@ -1,0 +1,41 @@
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types format docs-check lock audit bench clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+help: ## show what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+.venv/installed: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "chargelake needs Python 3.11, 3.12 or 3.13: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: .venv/installed ## run the whole pipeline against a demo tenant and show what an analyst sees
+	$(BIN)/chargelake demo
+
+test: .venv/installed ## pass all tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: .venv/installed ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/installed ## put the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: ## renew requirements.lock from pyproject.toml (needs uv)
+	uv pip compile pyproject.toml --extra dev --constraint constraints.txt --universal --python-version 3.11 \
+		--generate-hashes --no-strip-extras --no-emit-index-url --no-annotate --no-header --quiet --upgrade \
+		--output-file requirements.lock
+
+audit: .venv/installed ## look the locked packages up in the registry's advisories
+	$(BIN)/pip-audit --requirement requirements.lock --no-deps --disable-pip
+
+clean: ## remove the environment and the demo's data
+	rm -rf .venv data

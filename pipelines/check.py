@@ -1,0 +1,50 @@
+"""Tries the settings against the tenant and the disk, without changing either.
+
+Does not belong here: validating a setting by itself (settings.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+from pipelines.client import open_client
+from pipelines.errors import LakeError
+from pipelines.lake import Lake
+from pipelines.settings import ApiSettings, LakeSettings, SyncSettings
+from pipelines.sync.pages import read_page
+
+
+def check_reach(api: ApiSettings, sync: SyncSettings, lake: LakeSettings) -> dict[str, str]:
+    """Facts found out, by name. Raises the error that a sync would meet."""
+    facts = {"tenant": api.base_url}
+    facts |= asyncio.run(_ask_tenant(api, sync))
+    store = Lake(lake.lake_root)
+    if "://" not in store.root:
+        _try_writing(Path(store.root))
+    facts["lake"] = f"{store.root} can be written"
+    return facts
+
+
+async def _ask_tenant(api: ApiSettings, sync: SyncSettings) -> dict[str, str]:
+    async with open_client(api, sync) as client:
+        answer = await client.get("/users", {"pageSize": "1"})
+    page = read_page(answer, answer.received_at, "/users")
+    facts = {"credentials": "accepted", "users": str(page.total)}
+    if answer.api_date is not None:
+        skew = (answer.received_at - answer.api_date).total_seconds()
+        facts["clock"] = f"the API says {answer.api_date:%Y-%m-%d %H:%M:%S} UTC; this machine is {skew:+.0f} s from it"
+    return facts
+
+
+def _try_writing(folder: Path) -> None:
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"chargelake")
+            file.flush()
+    except OSError as error:
+        raise LakeError(
+            f"The lake's folder {folder} cannot be written ({error.strerror})."
+            " Set CHARGELAKE_HOME (or CHARGELAKE_LAKE) to a place with room that this user may write to."
+        ) from error

@@ -1,0 +1,202 @@
+"""The `chargelake` command: reads arguments, calls pipelines, warehouse and assets, shows what came of it.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 done with rows or windows set aside.
+Does not belong here: logic. How things look is in console.py. Imports stand inside the verbs, so that `--help`
+and `status` answer at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from pipelines import console
+from pipelines.errors import ChargelakeError, ConfigurationError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Keeps an analyst's warehouse true to a Smart Charging API v2 tenant.",
+)
+demo_app = typer.Typer(help="A demo tenant on real charging sessions: run the whole pipeline against it, or serve it.")
+app.add_typer(demo_app, name="demo")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
+
+EXIT_CODES = {"complete": 0, "failed": 1, "partial": 3}
+
+
+@app.command()
+def sync(
+    collections: Annotated[
+        Optional[str], typer.Option(help="Only these, separated by commas; all when left out.")
+    ] = None,
+    until: Annotated[
+        Optional[str], typer.Option(help="Upper end of every window, ISO 8601; the API's clock when left out.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Pull what is new from the API into the lake."""
+    from pipelines.sync import Order
+
+    order = Order(**_chosen(collections), until=None if until is None else _instant("--until", until))
+    _sync(order, json)
+
+
+@app.command()
+def resync(
+    collection: Annotated[str, typer.Option(help="Which one to read again.")],
+    from_: Annotated[str, typer.Option("--from", help="Begin of the range, ISO 8601.")],
+    to: Annotated[str, typer.Option("--to", help="End of the range, ISO 8601.")],
+    json: AsJson = False,
+) -> None:
+    """Read a range again and keep what differs. Moves no watermark."""
+    from pipelines.sync import Order, Window
+
+    lower, upper = _instant("--from", from_), _instant("--to", to)
+    if lower >= upper:
+        raise ConfigurationError(f"--from {from_} must lie before --to {to}")
+    _sync(Order(**_chosen(collection), ranges={collection: Window(lower, upper)}), json)
+
+
+@app.command()
+def build(
+    full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Build every model anew.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Build the DuckDB models from the lake."""
+    from pipelines.settings import LakeSettings, load
+    from warehouse.build import build as build_models
+
+    with console.working("building the models"):
+        report = build_models(load(LakeSettings), full_refresh=full_refresh)
+    console.show_build(report, as_json=json)
+
+
+@app.command()
+def publish(json: AsJson = False) -> None:
+    """Publish the built models as a new generation, and point current.duckdb at it."""
+    from pipelines.settings import LakeSettings, load
+    from warehouse.publish import publish as publish_models
+
+    with console.working("publishing"):
+        generation = publish_models(load(LakeSettings))
+    console.show_published(generation, as_json=json)
+
+
+@app.command()
+def nightly(json: AsJson = False) -> None:
+    """Do the whole night through Dagster: sync, build, publish."""
+    from assets.night import run_night
+
+    console.finish(run_night(), as_json=json)
+
+
+@app.command()
+def status(json: AsJson = False) -> None:
+    """What the lake holds, up to when it is complete, and what was set aside."""
+    from pipelines.settings import LakeSettings, load
+    from pipelines.status import lake_status
+
+    console.show_status(lake_status(load(LakeSettings)), as_json=json)
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help='For example "select count(*) from marts.fct_sessions".')],
+    json: AsJson = False,
+) -> None:
+    """Ask the published warehouse, read-only."""
+    from pipelines.settings import LakeSettings, load
+    from warehouse.query import query as run_query
+
+    columns, rows = run_query(sql, file=load(LakeSettings).published_file)
+    console.show_rows(columns, rows, as_json=json)
+
+
+@app.command()
+def check(json: AsJson = False) -> None:
+    """Try the settings: can the tenant be reached, are the credentials good, can the lake be written?"""
+    from pipelines.check import check_reach
+    from pipelines.settings import ApiSettings, LakeSettings, SyncSettings, load
+
+    console.show_facts(check_reach(load(ApiSettings), load(SyncSettings), load(LakeSettings)), as_json=json)
+
+
+@demo_app.callback(invoke_without_command=True)
+def demo(context: typer.Context) -> None:
+    """Start a demo tenant, run the night against it, show what an analyst would see, and stop it."""
+    if context.invoked_subcommand is None:
+        from demo.tour import tour
+
+        raise typer.Exit(tour())
+
+
+@demo_app.command()
+def serve(
+    port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65535)] = 8765,
+    today: Annotated[Optional[str], typer.Option(help="The tenant's day, YYYY-MM-DD.")] = None,
+    state: Annotated[Optional[Path], typer.Option(help="File that keeps the tenant's clock.")] = None,
+    token_lifetime: Annotated[int, typer.Option(help="Seconds.", min=1)] = 300,
+) -> None:
+    """Serve the demo tenant's API on this machine until interrupted."""
+    from demo.run import serve as serve_tenant
+
+    serve_tenant(port=port, today=today, state=state, token_lifetime=token_lifetime)
+
+
+def main() -> None:
+    """The entry point: errors become one message and an exit code."""
+    os.umask(0o077)
+    try:
+        app()
+    except ConfigurationError as error:
+        console.complain(str(error))
+        sys.exit(2)
+    except ChargelakeError as error:
+        console.complain(str(error))
+        sys.exit(1)
+    except KeyboardInterrupt:
+        console.complain("Interrupted. What was committed is kept; run again to go on.")
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _sync(order: object, as_json: bool) -> None:
+    from pipelines.settings import ApiSettings, LakeSettings, SyncSettings, load
+    from pipelines.sync import Order, run_sync
+
+    assert isinstance(order, Order)
+    api, settings, lake = load(ApiSettings), load(SyncSettings), load(LakeSettings)
+    with console.sync_progress() as progress:
+        report = run_sync(order, api=api, sync=settings, lake=lake, progress=progress)
+    console.show_run(report, as_json=as_json)
+    raise typer.Exit(EXIT_CODES[report.status.value])
+
+
+def _chosen(collections: str | None) -> dict[str, tuple[str, ...]]:
+    if collections is None:
+        return {}
+    return {"collections": tuple(name.strip() for name in collections.split(",") if name.strip())}
+
+
+def _instant(option: str, text: str) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigurationError(
+            f"{option}: expected a time such as 2026-03-01T00:00:00Z or 2026-03-01, got {text!r}"
+        ) from None
+    return instant.replace(tzinfo=timezone.utc) if instant.tzinfo is None else instant.astimezone(timezone.utc)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""How the command shows things: tables for people, one JSON document for machines, errors in one place.
+
+Progress is drawn on standard error and only on a terminal. Does not belong here: finding out what is shown.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from pipelines.status import TableStatus
+    from pipelines.sync import RunReport
+
+out = Console()
+err = Console(stderr=True)
+
+Cell = object
+
+
+def complain(message: str) -> None:
+    """An error, on standard error."""
+    err.print(f"[bold red]error[/]: {escape(message)}", highlight=False, soft_wrap=True)
+
+
+def print_json(document: object) -> None:
+    """One JSON document on standard output."""
+    print(json.dumps(document, default=_plain, ensure_ascii=False, indent=2))
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """Shows that something is going on, on a terminal."""
+    if not err.is_terminal:
+        yield
+        return
+    with err.status(what):
+        yield
+
+
+@contextmanager
+def sync_progress() -> Iterator[Callable[[str, int], None]]:
+    """A line for each collection with its rows so far, on a terminal."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed:,.0f} rows"))
+    with Progress(*columns, TimeElapsedColumn(), console=err, disable=not err.is_terminal, transient=True) as bars:
+        tasks: dict[str, Any] = {}
+
+        def progress(collection: str, rows: int) -> None:
+            if collection not in tasks:
+                tasks[collection] = bars.add_task(collection, total=None)
+            bars.advance(tasks[collection], rows)
+
+        yield progress
+
+
+def show_run(report: RunReport, *, as_json: bool) -> None:
+    """What a sync did, a row for each collection."""
+    if as_json:
+        records = [collection.as_record(report.run_id) for collection in report.collections]
+        print_json(
+            {"run_id": report.run_id, "until": report.until, "status": report.status.value, "collections": records}
+        )
+        return
+    table = _table(
+        "collection", "status", *(">" + name for name in ("read", "new", "changed", "set aside", "requests"))
+    )
+    table.add_column("complete up to (UTC)")
+    for collection in report.collections:
+        table.add_row(
+            collection.collection,
+            collection.status.value,
+            *(f"{number:,}" for number in (collection.rows_read, collection.rows_new, collection.rows_changed)),
+            f"{collection.rows_set_aside:,}",
+            f"{collection.counters.requests:,}",
+            _moment(collection.watermark),
+        )
+    out.print(table)
+    for collection in report.collections:
+        for note in collection.notes:
+            out.print(f"{collection.collection}: {escape(note)}", highlight=False, soft_wrap=True)
+    if not any(collection.rows_written for collection in report.collections):
+        out.print("Nothing new: the lake already held all of it.")
+
+
+def show_status(tables: Sequence[TableStatus], *, as_json: bool) -> None:
+    """The lake, a row for each table."""
+    if as_json:
+        print_json([asdict(table) for table in tables])
+        return
+    if not tables:
+        out.print("The lake is empty. Run `chargelake sync` to fill it.")
+        return
+    view = _table("collection", ">rows", "complete up to (UTC)", "last run (UTC)", "status", ">set aside", ">drift")
+    for table in tables:
+        watermark = next(iter(table.watermarks.values()), None)
+        view.add_row(
+            table.collection,
+            f"{table.rows:,}",
+            _moment(watermark),
+            _moment(table.last_run_at),
+            table.last_status or "-",
+            f"{table.pending + table.permanent:,}",
+            f"{table.drift:,}",
+        )
+    out.print(view)
+    for table in tables:
+        if table.last_message:
+            out.print(f"{table.collection}: {escape(table.last_message)}", highlight=False, soft_wrap=True)
+
+
+def show_rows(columns: Sequence[str], rows: Sequence[Sequence[Cell]], *, as_json: bool) -> None:
+    """A query's result."""
+    if as_json:
+        print_json([dict(zip(columns, row, strict=True)) for row in rows])
+        return
+    table = _table(*columns)
+    for row in rows:
+        table.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
+    out.print(table)
+
+
+def show_facts(facts: Mapping[str, object], *, as_json: bool) -> None:
+    """Names and values."""
+    if as_json:
+        print_json(facts)
+        return
+    for name, value in facts.items():
+        out.print(f"{name}: {escape(str(value))}", highlight=False, soft_wrap=True)
+
+
+def _table(*names: str) -> Table:
+    """A table; a name that begins with `>` is a column aligned to the right."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in names:
+        table.add_column(name.removeprefix(">"), justify="right" if name.startswith(">") else "left", overflow="fold")
+    return table
+
+
+def _moment(instant: datetime | None) -> str:
+    return "-" if instant is None else f"{instant:%Y-%m-%d %H:%M:%S}"
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return str(value)

@@ -1,0 +1,180 @@
+"""One collection, one run: what to ask, in which order, and when its watermarks move.
+
+This is where re-reads, re-listings and the search for deletions join in: each is one more window read
+through `_take`, or one more batch for `SliceWriter`.
+Does not belong here: how a window is read (listing.py, history.py), how rows are committed (slices.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from pipelines.client.answer import Api
+from pipelines.contract import MAX_PAGE_SIZE, Answer, Question, Resource
+from pipelines.contract.formats import format_instant
+from pipelines.errors import ApiError, CredentialsRefused
+from pipelines.settings import SyncSettings
+from pipelines.sync.clock import ReadClock
+from pipelines.sync.history import read_in_order
+from pipelines.sync.listing import Ask
+from pipelines.sync.pages import Page, read_array, read_page
+from pipelines.sync.report import CollectionReport
+from pipelines.sync.slices import SliceWriter
+from pipelines.sync.windows import Window, next_window
+
+TAIL_ROWS = 10 * MAX_PAGE_SIZE
+"""Rows dated after `until` that are taken along; of more than this, only the newest page is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What all collections of a run share. now: the API's clock when it began; until: the end of its windows."""
+
+    run_id: str
+    until: datetime
+    now: datetime
+    settings: SyncSettings
+    side_by_side: int
+    progress: Callable[[str, int], None]
+    """Called with a collection's name and how many rows were just read."""
+
+
+class CollectionSync:
+    """Syncs one collection into its table. Use once."""
+
+    def __init__(self, api: Api, resource: Resource, run: Run, clock: ReadClock, writer: SliceWriter) -> None:
+        self._api = api
+        self._resource = resource
+        self._run = run
+        self._clock = clock
+        self._writer = writer
+
+    @property
+    def _report(self) -> CollectionReport:
+        return self._writer.report
+
+    async def pull(self) -> None:
+        """Everything new since the last run, then whatever was set aside."""
+        self._report.window_until = self._run.until
+        if self._resource.answer is Answer.ARRAY:
+            await self._pull_array()
+            return
+        fresh = self._watermark(self._listing) is None
+        for question in self._resource.all_questions:
+            await self._pull_question(question, begin_others=fresh)
+        if await self._shielded(self._take_tail()):
+            await self._ask_again()
+        self._report.watermark = self._watermark(self._listing)
+
+    async def pull_range(self, window: Window) -> None:
+        """Read one window of the listing question again. Moves no watermark."""
+        if self._resource.answer is Answer.ARRAY:
+            await self._pull_array()
+            return
+        await self._shielded(self._take(self._listing, window))
+        self._report.watermark = self._watermark(self._listing)
+
+    @property
+    def _listing(self) -> Question:
+        question = self._resource.listed_by
+        if question is None:
+            raise AssertionError(f"{self._resource.name} is a paged list without a filter")
+        return question
+
+    def _watermark(self, question: Question) -> datetime | None:
+        return self._writer.watermark(self._resource.app_id(question))
+
+    async def _pull_question(self, question: Question, *, begin_others: bool) -> None:
+        watermark = self._watermark(question)
+        begins = question is self._listing and begin_others
+        if begins:
+            self._begin_others()
+        elif begin_others and watermark == self._run.until:
+            return
+        window = next_window(watermark, self._run.until, self._run.settings.overlap(question.overlap))
+        await self._shielded(self._take(question, window, self._resource.app_id(question)))
+
+    def _begin_others(self) -> None:
+        """The first pull reads every row, so the other questions only have to see what changes from now on."""
+        for other in self._resource.questions:
+            self._writer.move(self._resource.app_id(other), self._run.until)
+
+    async def _take(self, question: Question, window: Window, app_id: str | None = None) -> None:
+        """Read a window into the writer; move `app_id`'s watermark along as far as everything is settled."""
+        settled = True
+        pieces = read_in_order(self._asker(question), question, window, self._run.now, self._run.side_by_side)
+        async for piece in pieces:
+            settled = settled and piece.settled
+            for note in piece.notes:
+                self._writer.note(note, harmless=piece.settled)
+            self._writer.add(piece.pages, question, piece.window)
+            if app_id is not None and settled and piece.window.upper is not None:
+                self._writer.move(app_id, piece.window.upper)
+            self._run.progress(self._resource.name, sum(len(page.items) for page in piece.pages))
+            self._writer.flush_if_large()
+        self._writer.flush()
+
+    async def _take_tail(self) -> None:
+        """Rows dated after `until`: the last minutes, and rows from a clock that runs ahead."""
+        question = self._listing
+        page = await self._asker(question)(self._run.until, None, 1)
+        if len(page.items) < page.total <= TAIL_ROWS:
+            await self._take(question, Window(self._run.until, None))
+            return
+        if page.total > TAIL_ROWS:
+            self._writer.note(
+                f"{page.total} rows are dated after {format_instant(self._run.until)}; the newest"
+                f" {len(page.items)} were taken, the others come when a window reaches them",
+                harmless=True,
+            )
+        self._writer.add([page], question, Window(self._run.until, None))
+        self._writer.flush()
+
+    async def _ask_again(self) -> None:
+        """The windows of rows that an earlier run could not read."""
+        questions = {question.name: question for question in self._resource.all_questions}
+        for (name, window), identities in self._writer.pending().items():
+            question = questions.get(name or "")
+            if question is not None and await self._shielded(self._take(question, window)):
+                self._writer.resolve(identities)
+
+    async def _pull_array(self) -> None:
+        async def take() -> None:
+            answer = await self._api.get(self._resource.path)
+            page = read_array(answer, self._clock.stamp(answer.received_at), self._resource.path)
+            self._writer.add([Page(page, len(page.items))], None, None)
+            self._writer.move(self._resource.name, self._run.until)
+            self._run.progress(self._resource.name, len(page.items))
+            self._writer.flush()
+            self._writer.resolve(identity for identities in self._writer.pending().values() for identity in identities)
+
+        await self._shielded(take())
+        self._report.watermark = self._writer.watermark(self._resource.name)
+
+    async def _shielded(self, work: Awaitable[None]) -> bool:
+        """Do a part of the night; a fault of the API ends this part only. Returns whether it was done."""
+        try:
+            await work
+        except CredentialsRefused:
+            raise
+        except ApiError as error:
+            self._writer.flush()
+            self._report.fail(str(error))
+            return False
+        return True
+
+    def _asker(self, question: Question) -> Ask:
+        resource = self._resource
+
+        async def ask(lower: datetime | None, upper: datetime | None, number: int) -> Page:
+            params = {"pageSize": str(MAX_PAGE_SIZE), "pageIndex": str(number)}
+            if lower is not None:
+                params[question.lower] = format_instant(lower)
+            if upper is not None:
+                params[question.upper] = format_instant(upper)
+            answer = await self._api.get(resource.path, params)
+            return read_page(answer, self._clock.stamp(answer.received_at), resource.path)
+
+        return ask

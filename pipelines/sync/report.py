@@ -1,0 +1,104 @@
+"""What a run did, in numbers: for people, for `_runs`, for metadata.
+
+Does not belong here: how it is shown (pipelines/cli, assets).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from pipelines.client.answer import Counters
+from pipelines.lake import Committed
+
+
+class Status(Enum):
+    COMPLETE = "complete"
+    PARTIAL = "partial"
+    """Done, with rows or windows set aside."""
+    FAILED = "failed"
+
+
+@dataclass(slots=True)
+class CollectionReport:
+    """What a run did for one collection. Rows are counted once per reading; requests include retries."""
+
+    collection: str
+    started_at: datetime
+    finished_at: datetime | None = None
+    status: Status = Status.COMPLETE
+    window_until: datetime | None = None
+    watermark: datetime | None = None
+    rows_read: int = 0
+    rows_new: int = 0
+    rows_changed: int = 0
+    rows_deleted: int = 0
+    rows_set_aside: int = 0
+    commits: int = 0
+    refused_commits: int = 0
+    counters: Counters = field(default_factory=Counters)
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, committed: Committed) -> None:
+        self.rows_new += committed.new
+        self.rows_changed += committed.changed
+        self.rows_deleted += committed.deleted
+        self.refused_commits += committed.refusals
+
+    def set_aside(self, note: str) -> None:
+        """Something was put aside: the run is partial, and says why."""
+        self.notes.append(note)
+        if self.status is Status.COMPLETE:
+            self.status = Status.PARTIAL
+
+    def fail(self, note: str) -> None:
+        self.notes.append(note)
+        self.status = Status.FAILED
+
+    @property
+    def duration_seconds(self) -> float:
+        return 0.0 if self.finished_at is None else (self.finished_at - self.started_at).total_seconds()
+
+    @property
+    def rows_written(self) -> int:
+        return self.rows_new + self.rows_changed + self.rows_deleted
+
+    def as_record(self, run_id: str) -> dict[str, Any]:
+        """The row of `_runs`."""
+        return {
+            "run_id": run_id,
+            "collection": self.collection,
+            "status": self.status.value,
+            "started_at": self.started_at,
+            "finished_at": self.finished_at or self.started_at,
+            "window_until": self.window_until,
+            "watermark": self.watermark,
+            "rows_read": self.rows_read,
+            "rows_new": self.rows_new,
+            "rows_changed": self.rows_changed,
+            "rows_deleted": self.rows_deleted,
+            "rows_set_aside": self.rows_set_aside,
+            "requests": self.counters.requests,
+            "retries": self.counters.retries,
+            "throttles": self.counters.throttles,
+            "bytes_received": self.counters.bytes_received,
+            "duration_seconds": self.duration_seconds,
+            "message": "; ".join(self.notes) or None,
+        }
+
+
+@dataclass(slots=True)
+class RunReport:
+    """All collections of one run. until: the upper end of its windows."""
+
+    run_id: str
+    until: datetime
+    collections: list[CollectionReport] = field(default_factory=list)
+
+    @property
+    def status(self) -> Status:
+        """The worst of its collections."""
+        found = {report.status for report in self.collections}
+        return next((status for status in (Status.FAILED, Status.PARTIAL) if status in found), Status.COMPLETE)

@@ -1,0 +1,151 @@
+"""A run over several collections: the shell that opens client and lake and writes the run's record.
+
+Does not belong here: what a collection needs (collection.py), how results are shown (pipelines/cli, assets).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+
+from pipelines.client import open_client
+from pipelines.client.answer import Api, Counters
+from pipelines.contract import RESOURCES, Resource
+from pipelines.errors import ConfigurationError, LakeError
+from pipelines.lake import Lake
+from pipelines.settings import ApiSettings, LakeSettings, SyncSettings
+from pipelines.sync.clock import ReadClock
+from pipelines.sync.collection import CollectionSync, Run
+from pipelines.sync.report import CollectionReport, RunReport
+from pipelines.sync.slices import SliceWriter
+from pipelines.sync.windows import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a run is asked to do.
+
+    collections: names, in the order of RESOURCES whatever the order given. until: upper end of every window;
+    None takes the API's clock less the safety margin. ranges: re-read only these windows, move no watermark.
+    """
+
+    collections: tuple[str, ...] = tuple(RESOURCES)
+    until: datetime | None = None
+    ranges: Mapping[str, Window] | None = None
+    run_id: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.collections:
+            raise ConfigurationError(f"no collection named; there are: {', '.join(RESOURCES)}")
+        unknown = sorted(set(self.collections) - set(RESOURCES))
+        if unknown:
+            raise ConfigurationError(f"unknown collection {', '.join(unknown)}; there are: {', '.join(RESOURCES)}")
+
+    @property
+    def resources(self) -> list[Resource]:
+        return [resource for name, resource in RESOURCES.items() if name in self.collections]
+
+
+def _silent(collection: str, rows: int) -> None:
+    pass
+
+
+def run_sync(
+    order: Order,
+    *,
+    api: ApiSettings,
+    sync: SyncSettings,
+    lake: LakeSettings,
+    progress: Callable[[str, int], None] = _silent,
+) -> RunReport:
+    """Sync the ordered collections and return what was done.
+
+    A fault of the API in one collection is in its report; the others go on. Raises CredentialsRefused, LakeError,
+    and ApiError if not even the first request is answered.
+    """
+
+    async def session() -> RunReport:
+        store = Lake(lake.lake_root)
+        async with open_client(api, sync) as client:
+            return await sync_with(client, store, order, sync, progress)
+
+    return asyncio.run(session())
+
+
+async def sync_with(
+    api: Api, lake: Lake, order: Order, settings: SyncSettings, progress: Callable[[str, int], None] = _silent
+) -> RunReport:
+    """`run_sync` over an open client and lake."""
+    now = await api_now(api)
+    until = order.until or to_millisecond(now - timedelta(seconds=settings.safety_margin_seconds))
+    run = Run(
+        run_id=order.run_id or str(uuid.uuid4()),
+        until=until,
+        now=now,
+        settings=settings,
+        side_by_side=settings.max_concurrency,
+        progress=progress,
+    )
+    report = RunReport(run.run_id, until)
+    try:
+        for resource in order.resources:
+            report.collections.append(CollectionReport(resource.name, datetime.now(timezone.utc)))
+            window = (order.ranges or {}).get(resource.name)
+            await _sync_collection(api, lake, resource, run, report.collections[-1], window)
+    except Exception as error:
+        failed = report.collections[-1]
+        failed.fail(str(error) or type(error).__name__)
+        with suppress(LakeError):
+            _record(lake, report)
+        raise
+    _record(lake, report)
+    return report
+
+
+async def api_now(api: Api) -> datetime:
+    """The API's clock, from its `Date` header; the local clock where it sends none. UTC."""
+    answer = await api.get("/users", {"pageSize": "1"})
+    return answer.api_date or answer.received_at
+
+
+def to_millisecond(instant: datetime) -> datetime:
+    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+
+
+async def _sync_collection(
+    api: Api, lake: Lake, resource: Resource, run: Run, report: CollectionReport, window: Window | None
+) -> None:
+    before = replace(api.counters)
+    table = lake.table(resource)
+    try:
+        writer = SliceWriter(
+            table,
+            lake.quarantine(),
+            lake.drift(),
+            report,
+            run_id=run.run_id,
+            slice_rows=run.settings.slice_rows,
+        )
+        collection = CollectionSync(api, resource, run, ReadClock(table.newest_read()), writer)
+        await (collection.pull() if window is None else collection.pull_range(window))
+    finally:
+        table.close()
+        report.counters = _since(before, api.counters)
+        report.finished_at = datetime.now(timezone.utc)
+
+
+def _since(before: Counters, after: Counters) -> Counters:
+    return Counters(
+        requests=after.requests - before.requests,
+        retries=after.retries - before.retries,
+        throttles=after.throttles - before.throttles,
+        bytes_received=after.bytes_received - before.bytes_received,
+    )
+
+
+def _record(lake: Lake, report: RunReport) -> None:
+    lake.runs().append([collection.as_record(report.run_id) for collection in report.collections])

@@ -1,0 +1,102 @@
+"""What becomes of rows that cannot be read, and of what the contract does not know. Pure decisions on records.
+
+A row is set aside as `pending` with the window that is asked again; met with the same bytes in another run it is
+`permanent`; not met when its window is asked again it is `resolved`.
+Does not belong here: finding such rows (pipelines/normalise), storing records (pipelines/lake).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import xxhash
+
+from pipelines.lake import Record
+from pipelines.normalise import BadRow, Drift
+from pipelines.sync.windows import Window
+
+PENDING, PERMANENT, RESOLVED = "pending", "permanent", "resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """An unreadable row with where it came from. question: None where the list has no filter."""
+
+    row: BadRow
+    question: str | None
+    window: Window | None
+    read_at: datetime
+
+    def identity(self, collection: str) -> str:
+        return xxhash.xxh3_128_hexdigest(f"{collection}\n{self.row.raw}")
+
+
+def quarantine_news(collection: str, run_id: str, met: Iterable[SetAside], held: Mapping[str, Record]) -> list[Record]:
+    """The records of rows that this run could not read; to be written before the rows around them.
+
+    held: current records by id.
+    """
+    news: dict[str, Record] = {}
+    for row in met:
+        identity = row.identity(collection)
+        record = held.get(identity)
+        if record is None or record["status"] == RESOLVED:
+            news[identity] = _pending(collection, run_id, identity, row, record)
+        elif record["status"] == PENDING and record["_run_id"] != run_id:
+            news[identity] = {**record, "status": PERMANENT, "_synced_at": row.read_at, "_run_id": run_id}
+    return list(news.values())
+
+
+def resolutions(asked_again: Iterable[str], run_id: str, at: datetime, held: Mapping[str, Record]) -> list[Record]:
+    """The records of pending rows that were not met when their window was asked again in full.
+
+    To be written after what that window brought instead.
+    """
+    return [
+        {**held[identity], "status": RESOLVED, "_synced_at": at, "_run_id": run_id}
+        for identity in asked_again
+        if identity in held and held[identity]["status"] == PENDING and held[identity]["_run_id"] != run_id
+    ]
+
+
+def _pending(collection: str, run_id: str, identity: str, met: SetAside, earlier: Record | None) -> Record:
+    return {
+        "id": identity,
+        "collection": collection,
+        "status": PENDING,
+        "reason": met.row.reason,
+        "field": met.row.field,
+        "key": met.row.key,
+        "raw": met.row.raw,
+        "question": met.question,
+        "asked_from": met.window.lower if met.window else None,
+        "asked_until": met.window.upper if met.window else None,
+        "first_seen_at": earlier["first_seen_at"] if earlier else met.read_at,
+        "_synced_at": met.read_at,
+        "_run_id": run_id,
+    }
+
+
+def drift_news(
+    collection: str, run_id: str, at: datetime, found: Mapping[Drift, int], held: Mapping[str, Record]
+) -> list[Record]:
+    """Records of drift that no earlier run has reported."""
+    news = []
+    for drift, rows_seen in found.items():
+        identity = xxhash.xxh3_128_hexdigest("\n".join((collection, drift.kind, drift.path, drift.value or "")))
+        if identity not in held:
+            news.append(
+                {
+                    "id": identity,
+                    "collection": collection,
+                    "kind": drift.kind,
+                    "path": drift.path,
+                    "value": drift.value,
+                    "rows_seen": rows_seen,
+                    "_synced_at": at,
+                    "_run_id": run_id,
+                }
+            )
+    return news

@@ -1,0 +1,153 @@
+"""Gathers what was read and commits it in slices: first what was set aside, then rows and watermarks together.
+
+Does not belong here: what to ask (collection.py), how rows are compared and stored (pipelines/lake).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+import pyarrow as pa
+
+from pipelines.contract import Question, Resource
+from pipelines.lake import ChangelogTable, RecordTable
+from pipelines.normalise import BadRow, Drift, normalise
+from pipelines.sync.pages import Page
+from pipelines.sync.report import CollectionReport
+from pipelines.sync.setting_aside import (
+    PENDING,
+    SetAside,
+    drift_news,
+    quarantine_news,
+    resolutions,
+)
+from pipelines.sync.windows import EDGE, Window
+
+PendingWindow = tuple[str | None, Window]
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where a page came from."""
+
+    page: Page
+    question: Question | None
+    window: Window | None
+
+    def asked_again(self) -> Window | None:
+        """The part of the window that the page's readable items span: enough to meet an unreadable one among them."""
+        if self.question is None or self.window is None:
+            return self.window
+        times = self.page.times(self.question.time)
+        return Window(min(times) - EDGE, max(times) + EDGE) if len(times) > 1 else self.window
+
+
+class SliceWriter:
+    """Buffers pages of one collection and writes them to its table, `slice_rows` rows at a time."""
+
+    def __init__(
+        self,
+        table: ChangelogTable,
+        quarantine: RecordTable,
+        drift: RecordTable,
+        report: CollectionReport,
+        *,
+        run_id: str,
+        slice_rows: int,
+    ) -> None:
+        self.report = report
+        self._table = table
+        self._quarantine = quarantine
+        self._drift = drift
+        self._run_id = run_id
+        self._slice_rows = slice_rows
+        self._sources: list[_Source] = []
+        self._buffered = 0
+        self._moves: dict[str, datetime] = {}
+        self._drift_seen: Counter[Drift] = Counter()
+
+    @property
+    def _resource(self) -> Resource:
+        return self._table.resource
+
+    def watermark(self, app_id: str) -> datetime | None:
+        """The committed watermark."""
+        return self._table.watermark(app_id)
+
+    def add(self, pages: Iterable[Page], question: Question | None, window: Window | None) -> None:
+        """Take pages that answer `question` within `window`."""
+        for page in pages:
+            self._sources.append(_Source(page, question, window))
+            self._buffered += len(page.items)
+
+    def move(self, app_id: str, instant: datetime) -> None:
+        """With the next flush, move a watermark: all before `instant` has been added."""
+        self._moves[app_id] = instant
+
+    def note(self, text: str, *, harmless: bool) -> None:
+        """Something the run's record should say; unless harmless, the run is then partial."""
+        if harmless:
+            self.report.notes.append(text)
+        else:
+            self.report.set_aside(text)
+
+    def flush_if_large(self) -> None:
+        if self._buffered >= self._slice_rows:
+            self.flush()
+
+    def flush(self) -> None:
+        """Commit what is buffered. Whatever dies in between, the next run finds it again."""
+        normalised = normalise(self._resource, [source.page.raw for source in self._sources])
+        self._set_aside([_as_set_aside(row, self._sources[row.page]) for row in normalised.bad])
+        self._report_drift(normalised.drift)
+        committed = self._table.commit(self._completed(normalised.rows), self._moves)
+        self.report.add(committed)
+        self.report.rows_read += normalised.rows.num_rows
+        self.report.commits += 1 if committed.appended else 0
+        self._sources, self._buffered, self._moves = [], 0, {}
+
+    def pending(self) -> dict[PendingWindow, list[str]]:
+        """Windows to ask again, with the ids of the rows that an earlier run could not read in them."""
+        windows: dict[PendingWindow, list[str]] = {}
+        for record in self._quarantine.current().values():
+            mine = record["collection"] == self._resource.name and record["status"] == PENDING
+            if mine and record["_run_id"] != self._run_id:
+                window = Window(record["asked_from"], record["asked_until"])
+                windows.setdefault((record["question"], window), []).append(record["id"])
+        return windows
+
+    def resolve(self, identities: Iterable[str]) -> None:
+        """These pending rows' windows were asked again and committed: those not met again are no longer pending."""
+        asked = list(identities)
+        now = datetime.now(timezone.utc)
+        self._quarantine.write(lambda held: resolutions(asked, self._run_id, now, held))
+
+    def _set_aside(self, met: list[SetAside]) -> None:
+        if not met:
+            return
+        name, run_id = self._resource.name, self._run_id
+        written = self._quarantine.write(lambda held: quarantine_news(name, run_id, met, held))
+        self.report.rows_set_aside += written
+        if written:
+            self.report.set_aside(f"{written} rows could not be read and were set aside in _quarantine")
+
+    def _report_drift(self, found: Counter[Drift]) -> None:
+        fresh = Counter({drift: count for drift, count in found.items() if drift not in self._drift_seen})
+        self._drift_seen.update(found)
+        if fresh:
+            name, run_id, now = self._resource.name, self._run_id, datetime.now(timezone.utc)
+            self._drift.write(lambda held: drift_news(name, run_id, now, fresh, held))
+
+    def _completed(self, rows: pa.Table) -> pa.Table:
+        """Add the columns that only the run knows."""
+        return rows.append_column("_run_id", pa.repeat(pa.scalar(self._run_id), rows.num_rows)).append_column(
+            "_deleted", pa.repeat(pa.scalar(False), rows.num_rows)
+        )
+
+
+def _as_set_aside(row: BadRow, source: _Source) -> SetAside:
+    question = source.question.name if source.question else None
+    return SetAside(row, question, source.asked_again(), source.page.raw.read_at)

@@ -4,6 +4,7 @@ import asyncio
 import random
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -124,7 +125,7 @@ def test_a_still_list_is_read_whole(seed, count, width, resolution, kind, open_b
     borders = [(piece.window.lower, piece.window.upper) for piece in pieces]
     assert borders[0][0] == lower
     assert borders[-1][1] == upper
-    assert all(before[1] == after[0] for before, after in zip(borders, borders[1:], strict=False))
+    assert all(before[1] == after[0] for before, after in pairwise(borders))
 
 
 @settings(max_examples=100, deadline=None)
@@ -187,7 +188,7 @@ def test_what_never_settles_is_kept_and_said():
 
     class Restless(MovingList):
         def _move(self):
-            self.rows.pop(sorted(self.rows)[0])
+            self.rows.pop(min(self.rows))
             self.rows[f"x{self.requests:05}"] = T0
 
     source = Restless(rows, random.Random(1), move=1.0)

@@ -7,5 +7,4 @@ from datetime import datetime, timezone
 
 def format_instant(instant: datetime) -> str:
     """v2's only form, `yyyy-MM-ddTHH:mm:ss.fffZ`, cut to the millisecond."""
-    utc = instant.astimezone(timezone.utc)
-    return utc.strftime("%Y-%m-%dT%H:%M:%S.") + f"{utc.microsecond // 1000:03d}Z"
+    return instant.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"

@@ -176,7 +176,7 @@ async def _walk(ask: Ask, piece: Piece, lower: datetime | None, upper: datetime 
 
 
 def _oldest(page: Page, question: Question, lower: datetime | None) -> datetime | None:
-    """The time below which to ask next; None if the answer is not in the filter's order or shows times not asked for."""
+    """The time below which to ask next; None if the answer is not in order or shows times that were not asked for."""
     oldest = page.oldest_if_newest_first(question.time)
     return None if oldest is not None and lower is not None and oldest < lower - EDGE else oldest
 

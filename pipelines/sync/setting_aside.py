@@ -30,7 +30,7 @@ class SetAside:
     read_at: datetime
 
     def identity(self, collection: str) -> str:
-        return xxhash.xxh3_128_hexdigest(f"{collection}\n{self.row.raw}")
+        return xxhash.xxh3_128_hexdigest(f"{collection}\n{self.row.raw}".encode())
 
 
 def quarantine_news(collection: str, run_id: str, met: Iterable[SetAside], held: Mapping[str, Record]) -> list[Record]:
@@ -85,7 +85,7 @@ def drift_news(
     """Records of drift that no earlier run has reported."""
     news = []
     for drift, rows_seen in found.items():
-        identity = xxhash.xxh3_128_hexdigest("\n".join((collection, drift.kind, drift.path, drift.value or "")))
+        identity = xxhash.xxh3_128_hexdigest("\n".join((collection, drift.kind, drift.path, drift.value or "")).encode())
         if identity not in held:
             news.append(
                 {

@@ -1,0 +1,199 @@
+"""Tables as changelogs: compared with a dictionary, with two writers, and with writers that are killed."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import datetime, timedelta, timezone
+
+import duckdb
+import pytest
+from deltalake import DeltaTable
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.lake_rows import USERS, user_id, user_rows
+
+from pipelines.errors import LakeError
+from pipelines.lake import Lake
+
+T0 = datetime(2026, 3, 1, tzinfo=timezone.utc)
+APP = "users"
+
+
+def current_rows(root):
+    """The current rows by a second engine: DuckDB over the files that Delta's log names."""
+    files = DeltaTable(f"{root}/users").file_uris()
+    if not files:
+        return {}
+    rows = duckdb.sql(
+        f"""select id, locale from read_parquet({files!r})
+            qualify row_number() over (partition by id order by _synced_at desc) = 1 and not _deleted"""
+    ).fetchall()
+    return dict(rows)
+
+
+def version_counts(root):
+    files = DeltaTable(f"{root}/users").file_uris()
+    return dict(duckdb.sql(f"select id, count(*) from read_parquet({files!r}) group by id").fetchall())
+
+
+versions = st.lists(
+    st.tuples(st.integers(0, 6), st.sampled_from("abc"), st.integers(0, 40), st.booleans()), min_size=1, max_size=8
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(batches=st.lists(versions, min_size=1, max_size=5))
+def test_the_newest_reading_of_every_key_is_current(batches):
+    with tempfile.TemporaryDirectory() as root:
+        model: dict[int, tuple[int, str, bool]] = {}
+        appended = 0
+        for batch in batches:
+            table = Lake(root).table(USERS)
+            outcome = table.commit(
+                user_rows((n, locale, T0 + timedelta(seconds=at), gone) for n, locale, at, gone in batch), {}
+            )
+            table.close()
+            newest = {}
+            for number, locale, at, gone in batch:
+                if number not in newest or at > newest[number][0]:
+                    newest[number] = (at, locale, gone)
+            expected = 0
+            for number, (at, locale, gone) in newest.items():
+                held = model.get(number)
+                if held is None:
+                    is_news = not gone
+                else:
+                    same = gone == held[2] and (gone or locale == held[1])
+                    is_news = not same and at > held[0]
+                if is_news:
+                    model[number] = (at, locale, gone)
+                    expected += 1
+            assert outcome.appended == expected
+            appended += expected
+        assert current_rows(root) == {user_id(n): locale for n, (_, locale, gone) in model.items() if not gone}
+        assert sum(version_counts(root).values() if appended else [0]) == appended
+
+
+def test_reading_the_same_again_writes_nothing(tmp_path):
+    rows = user_rows([(n, "a", T0, False) for n in range(50)])
+    table = Lake(str(tmp_path)).table(USERS)
+    table.commit(rows, {APP: T0})
+    version = table.version
+    again = table.commit(user_rows([(n, "a", T0 + timedelta(days=1), False) for n in range(50)]), {APP: T0})
+    assert (again.appended, again.unchanged, table.version) == (0, 50, version)
+
+
+def test_a_watermark_never_moves_back(tmp_path):
+    table = Lake(str(tmp_path)).table(USERS)
+    table.commit(user_rows([]), {APP: T0})
+    table.commit(user_rows([(1, "a", T0, False)]), {APP: T0 - timedelta(days=3)})
+    assert table.watermark(APP) == T0
+    table.commit(user_rows([]), {APP: T0 + timedelta(milliseconds=1)})
+    assert Lake(str(tmp_path)).table(USERS).watermark(APP) == T0 + timedelta(milliseconds=1)
+
+
+def test_a_writer_that_comes_second_works_out_its_news_again(tmp_path):
+    first, second = Lake(str(tmp_path)).table(USERS), Lake(str(tmp_path)).table(USERS)
+    assert len(first) == len(second) == 0
+    first.commit(user_rows([(1, "a", T0, False), (2, "a", T0 + timedelta(hours=2), False)]), {APP: T0})
+    outcome = second.commit(
+        user_rows([(1, "a", T0 + timedelta(hours=1), False), (2, "old", T0, False), (3, "a", T0, False)]),
+        {APP: T0 + timedelta(hours=1)},
+    )
+    assert outcome.refusals == 1
+    assert (outcome.new, outcome.unchanged, outcome.stale) == (1, 1, 1)
+    assert current_rows(tmp_path) == {user_id(n): "a" for n in (1, 2, 3)}
+    assert set(version_counts(tmp_path).values()) == {1}
+
+
+WRITER = """
+import sys
+from datetime import datetime, timedelta, timezone
+from support.lake_rows import USERS, user_rows
+from pipelines.lake import Lake
+root, start = sys.argv[1], int(sys.argv[2])
+table = Lake(root).table(USERS)
+print("ready", flush=True)
+for step in range(start, start + 400):
+    at = datetime(2026, 3, 1, tzinfo=timezone.utc) + timedelta(seconds=step)
+    table.commit(user_rows([(step * 3 + n, "a", at, False) for n in range(3)]), {"users": at})
+"""
+
+
+def start_writer(root, start):
+    paths = os.pathsep.join(path for path in sys.path if path)
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(root), str(start)],
+        env=os.environ | {"PYTHONPATH": paths},
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout.readline() == b"ready\n"
+    return process
+
+
+def test_rows_and_watermark_are_of_one_mind_after_any_kill(tmp_path):
+    rng = random.Random(7)
+    start = 0
+    for _ in range(5):
+        process = start_writer(tmp_path, start)
+        time.sleep(rng.uniform(0.1, 0.7))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        watermark = Lake(str(tmp_path)).table(USERS).watermark(APP)
+        done = -1 if watermark is None else int((watermark - T0).total_seconds())
+        assert set(current_rows(tmp_path)) == {user_id(n) for n in range((done + 1) * 3)}
+        start = done + 1
+    assert start > 0
+    assert set(version_counts(tmp_path).values()) == {1}
+
+
+def test_two_processes_at_once_neither_lose_nor_double(tmp_path):
+    Lake(str(tmp_path)).table(USERS).close()
+    processes = [start_writer(tmp_path, 0), start_writer(tmp_path, 30)]
+    time.sleep(1.5)
+    for process in processes:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+    counts = version_counts(tmp_path)
+    assert len(counts) > 90
+    assert set(counts.values()) == {1}
+
+
+def test_statistics_hold_nothing_personal(tmp_path):
+    table = Lake(str(tmp_path)).table(USERS)
+    rows = user_rows([(1, "a", T0, False)])
+    names = rows.set_column(rows.schema.get_field_index("last_name"), "last_name", [["Findable"]])
+    table.commit(names, {})
+    logs = "".join(path.read_text() for path in (tmp_path / "users" / "_delta_log").glob("*.json"))
+    assert user_id(1) in logs
+    assert "Findable" not in logs
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+def test_a_full_disk_is_said_and_nothing_is_half_written(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(disk)], check=False, capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("this machine does not let us mount a small disk")
+    try:
+        table = Lake(str(disk)).table(USERS)
+        done = 0
+        with pytest.raises(LakeError, match="is full"):
+            for step in range(1000):
+                rng = random.Random(step)
+                rows = [(step * 100 + n, rng.randbytes(40).hex(), T0, False) for n in range(100)]
+                table.commit(user_rows(rows), {APP: T0 + timedelta(seconds=step)})
+                done = step
+        assert Lake(str(disk)).table(USERS).watermark(APP) == T0 + timedelta(seconds=done)
+        assert len(current_rows(disk)) == (done + 1) * 100
+    finally:
+        subprocess.run(["umount", str(disk)], check=False)

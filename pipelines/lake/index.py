@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -23,7 +24,7 @@ class Delta:
     new, changed, unchanged, stale: numbers of keys. A stale row was read before the key's current version.
     """
 
-    rows: pa.Int64Array
+    rows: pa.Array[Any]
     new: int
     changed: int
     unchanged: int
@@ -106,5 +107,5 @@ class KeyIndex:
         self._db.unregister("added")
 
 
-def _positions(length: int) -> pa.Int64Array:
+def _positions(length: int) -> pa.Array[Any]:
     return pa.array(range(length), pa.int64())

@@ -6,13 +6,14 @@ Does not belong here: comparing keys (index.py).
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pyarrow as pa
 
 from pipelines.contract import Resource, column_name
 
 
-def key_texts(resource: Resource, rows: pa.RecordBatch) -> pa.StringArray:
+def key_texts(resource: Resource, rows: pa.RecordBatch) -> pa.Array[Any]:
     """`_key` of each row: the value itself for a key of one part, else the JSON array of its parts."""
     parts = [rows.column(column_name(path)) for path in resource.key]
     if len(parts) == 1 and (not resource.alternative_key or parts[0].null_count == 0):
@@ -34,7 +35,7 @@ def key_text(key: tuple[object, ...], alternative: tuple[object, ...] = ()) -> s
     return _json(alternative)
 
 
-def _tuples(columns: list[pa.Array], length: int) -> list[tuple[object, ...]]:
+def _tuples(columns: list[pa.Array[Any]], length: int) -> list[tuple[object, ...]]:
     if not columns:
         return [()] * length
     return list(zip(*(column.to_pylist() for column in columns), strict=True))

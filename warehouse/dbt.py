@@ -7,6 +7,7 @@ its process lives. Does not belong here: paths and environment (project.py), pre
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,10 +16,19 @@ from typing import Any
 
 from pipelines.errors import WarehouseError
 from pipelines.settings import LakeSettings
-from warehouse.files import private_folder
-from warehouse.project import dbt_executable, log_folder, process_environment, target_folder
+from warehouse.files import private_folder, waiting_lock
+from warehouse.project import (
+    dbt_executable,
+    dbt_folder,
+    environment,
+    log_folder,
+    process_environment,
+    project_fingerprint,
+    target_folder,
+)
 
 _LINES_SHOWN = 8
+_CLOCK = re.compile(r"^\d\d:\d\d:\d\d\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +58,10 @@ def run_dbt(settings: LakeSettings, *arguments: str, inherit: Sequence[int] = ()
     with the first lines of the message and where the full log is.
     """
     target = private_folder(target_folder(settings))
-    log = private_folder(log_folder(settings)) / "dbt.log"
+    log = log_folder(settings) / "dbt.log"
     results_file = target / "run_results.json"
     results_file.unlink(missing_ok=True)
-    finished = subprocess.run(
-        [dbt_executable(), "--quiet", *arguments],
-        env=process_environment(settings),
-        cwd=target,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        pass_fds=tuple(inherit),
-        check=False,
-    )
+    finished = _execute(settings, arguments, target, inherit)
     results = _read_results(results_file)
     bad = [result for result in results if result.is_bad]
     if bad:
@@ -68,14 +69,60 @@ def run_dbt(settings: LakeSettings, *arguments: str, inherit: Sequence[int] = ()
         more = f" (and {others} more)" if others else ""
         raise WarehouseError(f"{first.kind} {first.name} failed{more}: {_first_lines(first.message)}\nfull log: {log}")
     if finished.returncode != 0:
-        said = _first_lines(finished.stdout.strip() or finished.stderr.strip() or "it said nothing")
-        raise WarehouseError(f"dbt {arguments[0]} ended with {finished.returncode}: {said}\nfull log: {log}")
+        raise WarehouseError(_failure(arguments[0], finished, log))
     return results
 
 
+def manifest_file(settings: LakeSettings) -> Path:
+    """The parsed project, for tools that read it (Dagster's graph); parsed again only when something has changed.
+
+    Kept apart from what builds write, so that a reader never meets half a file. Raises WarehouseError.
+    """
+    folder = private_folder(dbt_folder(settings) / "parsed")
+    manifest, stamp = folder / "manifest.json", folder / "stamp"
+    expected = json.dumps([project_fingerprint(), environment(settings)])
+    with waiting_lock(folder / "lock"):
+        if manifest.exists() and stamp.exists() and stamp.read_text() == expected:
+            return manifest
+        stamp.unlink(missing_ok=True)
+        finished = _execute(settings, ["parse", "--target-path", str(folder)], folder, ())
+        if finished.returncode != 0:
+            raise WarehouseError(_failure("parse", finished, log_folder(settings) / "dbt.log"))
+        stamp.write_text(expected)
+    return manifest
+
+
+def _execute(
+    settings: LakeSettings, arguments: Sequence[str], folder: Path, inherit: Sequence[int]
+) -> subprocess.CompletedProcess[str]:
+    private_folder(log_folder(settings))
+    return subprocess.run(
+        [dbt_executable(), "--quiet", *arguments],
+        env=process_environment(settings),
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        pass_fds=tuple(inherit),
+        check=False,
+    )
+
+
+def _failure(command: str, finished: subprocess.CompletedProcess[str], log: Path) -> str:
+    said = _first_lines(finished.stdout.strip() or finished.stderr.strip() or "it said nothing")
+    return f"dbt {command} ended with {finished.returncode}: {said}\nfull log: {log}"
+
+
 def _first_lines(text: str) -> str:
-    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
-    return "\n".join(lines[:_LINES_SHOWN])
+    """What dbt says before its traceback, without the time in front of each line."""
+    lines = [_CLOCK.sub("", line.rstrip()) for line in text.partition("Traceback")[0].splitlines()]
+    return "\n".join([line for line in lines if line][:_LINES_SHOWN])
+
+
+def _name(unique_id: str) -> str:
+    """`test.chargelake.unique_x.1a2b` -> `unique_x`; `unit_test.chargelake.model.case` -> `model.case`."""
+    parts = unique_id.split(".")
+    return ".".join(parts[2:]) if parts[0] == "unit_test" else parts[2]
 
 
 def _read_results(path: Path) -> list[NodeResult]:
@@ -87,7 +134,7 @@ def _read_results(path: Path) -> list[NodeResult]:
     return [
         NodeResult(
             kind=str(node["unique_id"]).split(".")[0],
-            name=str(node["unique_id"]).split(".")[2],
+            name=_name(str(node["unique_id"])),
             status=str(node["status"]),
             seconds=float(node["execution_time"]),
             failures=node.get("failures"),

@@ -65,7 +65,6 @@ def environment(settings: LakeSettings) -> dict[str, str]:
         "DO_NOT_TRACK": "1",
         "DBT_EXCLUDE_RESOURCE_TYPES": "unit_test",
         "DBT_USE_COLORS": "false",
-        "TZ": "UTC",
     }
 
 

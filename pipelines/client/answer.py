@@ -17,7 +17,7 @@ class Answer:
 
     status: the HTTP status.
     body: the exact bytes, kept so that a row can be set aside as it came.
-    data: the decoded JSON, None when the body is empty.
+    data: the decoded JSON; None when the body is empty, or not JSON where the status is not 200.
     asked_at, received_at: UTC, local clock, around the exchange that succeeded.
     api_date: the answer's `Date` header, None where there is none.
     """
@@ -32,7 +32,11 @@ class Answer:
 
 @dataclass(slots=True)
 class Counters:
-    """What talking to the API has cost so far."""
+    """What talking to the API has cost so far, tokens included.
+
+    throttles: times that the API or the network asked us to slow down (429, 504, time-outs).
+    bytes_received: bodies as they came over the wire.
+    """
 
     requests: int = 0
     retries: int = 0
@@ -46,11 +50,16 @@ class Api(Protocol):
     counters: Counters
 
     async def get(
-        self, path: str, params: Mapping[str, str] | None = None, *, none_statuses: frozenset[int] = frozenset()
+        self,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        none_statuses: frozenset[int] = frozenset(),
     ) -> Answer:
         """GET `path` (from the base URL, starting with `/`) and decode its JSON.
 
-        none_statuses: error statuses that the caller takes as an answer (for example 404).
+        none_statuses: error statuses that the caller takes as an answer (for example 404); 401, 429 and
+        5xx never are.
         Raises CredentialsRefused, ApiUnavailable or UnexpectedAnswer.
         """
         ...

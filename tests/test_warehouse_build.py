@@ -1,9 +1,11 @@
 """The models against figures worked out without SQL; incremental builds against full ones."""
 
+import copy
 import json
 import math
-import os
+import shutil
 import subprocess
+import sys
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -12,7 +14,16 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
-from support.lake_data import Lake, at, expected_kpis, expected_sessions, first_night, run_record, second_night
+from support.lake_data import (
+    PERSONAL_VALUES,
+    Lake,
+    Tenant,
+    at,
+    expected_kpis,
+    expected_sessions,
+    first_night,
+    second_night,
+)
 
 import warehouse.project
 from pipelines.contract import RESOURCES
@@ -20,7 +31,8 @@ from pipelines.errors import WarehouseError
 from pipelines.settings import LakeSettings
 from warehouse.build import BuildReport, build, prepare, record
 from warehouse.dbt import manifest_file, run_dbt
-from warehouse.publish import publish
+from warehouse.project import dbt_folder
+from warehouse.publish import PublishReport, publish
 
 MODELLED = ("staging", "marts", "ops", "personal")
 
@@ -49,11 +61,15 @@ def home(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def night(home) -> tuple[LakeSettings, Lake, BuildReport]:
+def data(home) -> tuple[Lake, Tenant]:
+    return first_night(home / "lake")
+
+
+@pytest.fixture(scope="module")
+def night(home, data) -> tuple[LakeSettings, Lake, BuildReport]:
     """The first night, built; tests of this module read it and write nothing."""
-    lake, _ = first_night(home / "lake")
     settings = LakeSettings(home=home)
-    return settings, lake, build(settings)
+    return settings, data[0], build(settings)
 
 
 def test_sessions_are_what_python_makes_of_the_lake(night):
@@ -184,6 +200,25 @@ def test_every_zone_of_the_seed_is_known_to_both_calendars(night):
     assert all(ZoneInfo(zone) for zone in zones)
 
 
+def test_no_personal_value_leaves_the_private_build(night):
+    """Looked for in every cell (files may be compressed) and in the bytes of all that dbt and publishing write."""
+    settings, _, _ = night
+
+    def found(report: PublishReport) -> set[str]:
+        with duckdb.connect(str(report.file), read_only=True) as connection:
+            cells = " ".join(str(connection.execute(f"select * from {name}").fetchall()) for name in report.rows)
+        return {name for name, value in PERSONAL_VALUES.items() if str(value) in cells}
+
+    asked = publish(settings.model_copy(update={"publish_personal": True}))
+    assert found(asked) == PERSONAL_VALUES.keys()
+    shared = publish(settings)
+    assert not found(shared)
+    assert shared.rows.keys() == {name for name in asked.rows if not name.startswith("personal.")}
+    for path in (shared.file, *(path for path in dbt_folder(settings).rglob("*") if path.is_file())):
+        content = path.read_bytes()
+        assert not [name for name, value in PERSONAL_VALUES.items() if str(value).encode() in content], path
+
+
 def test_nothing_is_written_into_the_project(night):
     strays = {"target", "logs", "dbt_packages", ".user.yml", "package-lock.yml"}
     assert not strays & {path.name for path in warehouse.project.PROJECT_FOLDER.iterdir()}
@@ -200,19 +235,24 @@ def test_secrets_do_not_reach_dbt(monkeypatch, tmp_path):
     assert "hush" not in warehouse.project.process_environment(LakeSettings(home=tmp_path)).values()
 
 
-def test_an_empty_lake_builds_empty_models(tmp_path):
+def test_an_empty_lake_builds_empty_models_and_a_part_is_not_the_whole(tmp_path):
     settings = LakeSettings(home=tmp_path)
+    prepare(settings)
+    run_dbt(settings, "run", "--select", "sync_runs")
+    with pytest.raises(WarehouseError, match=r"marts\.fct_sessions"):
+        record(settings)
     report = build(settings)
     assert set(report.versions.values()) == {None}
     assert not any(everything(settings).values())
     assert not report.warnings
 
 
-def test_incremental_equals_full_after_corrections_deletions_and_moves(tmp_path, monkeypatch):
+def test_incremental_equals_full_after_corrections_deletions_and_moves(night, data, tmp_path, monkeypatch):
     """Also when rows were committed while a build ran, a build failed half-way, and files were rewritten."""
-    lake, tenant = first_night(tmp_path / "lake", seed=11)
-    kept = LakeSettings(home=tmp_path / "kept", lake=lake.root)
-    build(kept)
+    shutil.copytree(night[0].home, tmp_path / "kept")
+    lake, tenant = copy.deepcopy(data)
+    lake.root = str(tmp_path / "kept" / "lake")
+    kept = LakeSettings(home=tmp_path / "kept")
     first = everything(kept)
 
     # Amounts that no decimal can hold break the KPIs, after fct_sessions has been rebuilt.
@@ -251,22 +291,11 @@ def test_incremental_equals_full_after_corrections_deletions_and_moves(tmp_path,
     users = {row["user_id"]: row["is_deleted"] for row in rows_of(kept, "marts.dim_users")}
     assert users == {key: row["_deleted"] for key, row in lake.current("users").items()}
 
-    other = LakeSettings(home=tmp_path / "kept", lake=lake.root, correction_days=30)
+    other = LakeSettings(home=tmp_path / "kept", correction_days=30)
     assert prepare(other).is_full, "figures of another correction range cannot be kept"
 
 
-def test_a_partial_run_is_not_taken_for_a_whole_build(tmp_path):
-    lake = Lake(str(tmp_path / "lake"))
-    lake.append("_runs", [run_record(at("2026-11-01"))], at("2026-11-01"))
-    settings = LakeSettings(home=tmp_path)
-    prepare(settings)
-    run_dbt(settings, "run", "--select", "sync_runs")
-    with pytest.raises(WarehouseError, match=r"marts\.fct_sessions"):
-        record(settings)
-
-
-def test_a_broken_project_is_reported_in_a_few_lines(tmp_path, monkeypatch):
-    monkeypatch.setenv("DBT_SELECT", "")
+def test_a_broken_call_is_reported_in_a_few_lines(tmp_path):
     with pytest.raises(WarehouseError, match="dbt no-such-command ended with 2") as caught:
         run_dbt(LakeSettings(home=tmp_path), "no-such-command")
     assert len(str(caught.value).splitlines()) < 12
@@ -276,7 +305,11 @@ def test_a_build_file_open_elsewhere_is_named(tmp_path):
     settings = LakeSettings(home=tmp_path)
     prepare(settings)
     holder = subprocess.Popen(
-        [os.sys.executable, "-c", f"import duckdb; c = duckdb.connect({str(settings.build_file)!r}); print(1, flush=True); input()"],
+        [
+            sys.executable,
+            "-c",
+            f"import duckdb; c = duckdb.connect({str(settings.build_file)!r}); print(1, flush=True); input()",
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+from deltalake.exceptions import DeltaError
 
 from pipelines.errors import WarehouseError
 from pipelines.settings import LakeSettings
@@ -89,6 +90,7 @@ def prepare(settings: LakeSettings, full_refresh: bool = False) -> Preparation:
     Earlier models are kept unless `full_refresh`, or what they were built with has changed (models, settings,
     contract, DuckDB). Raises WarehouseError.
     """
+    private_folder(settings.build_file.parent)
     pinned = pin(settings.lake_root)
     fingerprint = _fingerprint(settings, pinned)
     if full_refresh or _stored_fingerprint(settings) != fingerprint:
@@ -178,7 +180,6 @@ def _stored_fingerprint(settings: LakeSettings) -> str | None:
 @contextmanager
 def _open(settings: LakeSettings) -> Iterator[duckdb.DuckDBPyConnection]:
     path = settings.build_file
-    private_folder(path.parent)
     try:
         connection = _connect(path)
         try:
@@ -186,7 +187,7 @@ def _open(settings: LakeSettings) -> Iterator[duckdb.DuckDBPyConnection]:
             yield connection
         finally:
             connection.close()
-    except (duckdb.Error, OSError) as error:
+    except (duckdb.Error, DeltaError, OSError) as error:
         raise WarehouseError(f"{path} cannot be prepared: {error}") from error
 
 

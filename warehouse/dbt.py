@@ -28,6 +28,7 @@ from warehouse.project import (
 )
 
 _LINES_SHOWN = 8
+_RESULTS = "run_results.json"
 _CLOCK = re.compile(r"^\d\d:\d\d:\d\d\s*")
 
 
@@ -57,19 +58,45 @@ def run_dbt(settings: LakeSettings, *arguments: str, inherit: Sequence[int] = ()
     inherit: file descriptors that the process shall keep open (a lock). Raises WarehouseError naming what failed,
     with the first lines of the message and where the full log is.
     """
+    with start_dbt(settings, "--quiet", *arguments, inherit=inherit) as process:
+        try:
+            said, _ = process.communicate()
+        except BaseException:
+            process.kill()
+            raise
+    return finish_dbt(settings, arguments[0], process.returncode, said.decode(errors="replace"))
+
+
+def start_dbt(settings: LakeSettings, *arguments: str, inherit: Sequence[int] = ()) -> subprocess.Popen[bytes]:
+    """`run_dbt` for a caller that wants to hear what dbt says while it runs: everything it says is in `stdout`.
+
+    To be followed by `finish_dbt`.
+    """
     target = private_folder(target_folder(settings))
+    private_folder(log_folder(settings))
+    (target / _RESULTS).unlink(missing_ok=True)
+    return subprocess.Popen(  # noqa: S603 (our own executable, no shell)
+        [dbt_executable(), *arguments],
+        env=process_environment(settings),
+        cwd=target,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        pass_fds=tuple(inherit),
+    )
+
+
+def finish_dbt(settings: LakeSettings, command: str, exit_code: int, said: str) -> list[NodeResult]:
+    """What a dbt that has ended leaves behind. said: shown where it left nothing. Raises WarehouseError."""
     log = log_folder(settings) / "dbt.log"
-    results_file = target / "run_results.json"
-    results_file.unlink(missing_ok=True)
-    finished = _execute(settings, arguments, target, inherit)
-    results = _read_results(results_file)
+    results = _read_results(target_folder(settings) / _RESULTS)
     bad = [result for result in results if result.is_bad]
     if bad:
         first, others = bad[0], len(bad) - 1
         more = f" (and {others} more)" if others else ""
         raise WarehouseError(f"{first.kind} {first.name} failed{more}: {_first_lines(first.message)}\nfull log: {log}")
-    if finished.returncode != 0:
-        raise WarehouseError(_failure(arguments[0], finished, log))
+    if exit_code != 0:
+        raise WarehouseError(_failure(command, exit_code, said, log))
     return results
 
 
@@ -85,32 +112,27 @@ def manifest_file(settings: LakeSettings) -> Path:
         if manifest.exists() and stamp.exists() and stamp.read_text() == expected:
             return manifest
         stamp.unlink(missing_ok=True)
-        finished = _execute(settings, ["parse", "--target-path", str(folder)], folder, ())
+        private_folder(log_folder(settings))
+        finished = subprocess.run(  # noqa: S603 (our own executable, no shell)
+            [dbt_executable(), "--quiet", "parse", "--target-path", str(folder)],
+            env=process_environment(settings),
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
         if finished.returncode != 0:
-            raise WarehouseError(_failure("parse", finished, log_folder(settings) / "dbt.log"))
+            raise WarehouseError(
+                _failure("parse", finished.returncode, finished.stdout, log_folder(settings) / "dbt.log")
+            )
         stamp.write_text(expected)
     return manifest
 
 
-def _execute(
-    settings: LakeSettings, arguments: Sequence[str], folder: Path, inherit: Sequence[int]
-) -> subprocess.CompletedProcess[str]:
-    private_folder(log_folder(settings))
-    return subprocess.run(
-        [dbt_executable(), "--quiet", *arguments],
-        env=process_environment(settings),
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        pass_fds=tuple(inherit),
-        check=False,
-    )
-
-
-def _failure(command: str, finished: subprocess.CompletedProcess[str], log: Path) -> str:
-    said = _first_lines(finished.stdout.strip() or finished.stderr.strip() or "it said nothing")
-    return f"dbt {command} ended with {finished.returncode}: {said}\nfull log: {log}"
+def _failure(command: str, exit_code: int, said: str, log: Path) -> str:
+    return f"dbt {command} ended with {exit_code}: {_first_lines(said) or 'it said nothing'}\nfull log: {log}"
 
 
 def _first_lines(text: str) -> str:

@@ -33,12 +33,12 @@ def dbt_folder(settings: LakeSettings) -> Path:
 
 
 def target_folder(settings: LakeSettings) -> Path:
-    """dbt's target-path for builds: parsed state, compiled SQL, results."""
+    """The target-path of builds: parsed state, compiled SQL, results."""
     return dbt_folder(settings) / "target"
 
 
 def log_folder(settings: LakeSettings) -> Path:
-    """dbt's log-path."""
+    """The log-path of every run."""
     return dbt_folder(settings) / "logs"
 
 

@@ -6,7 +6,6 @@ Whatever kills a publish, the link shows a whole generation. Does not belong her
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from dataclasses import dataclass
@@ -59,6 +58,8 @@ def publish(settings: LakeSettings) -> PublishReport:
             _forget_old(settings, folder)
         except (duckdb.Error, OSError) as error:
             raise WarehouseError(f"{final} cannot be written: {error}") from error
+        finally:
+            unfinished.unlink(missing_ok=True)
     return PublishReport(final, rows, size, time.monotonic() - began)
 
 
@@ -105,7 +106,7 @@ def _tables(connection: duckdb.DuckDBPyConnection, schema: str) -> list[tuple[st
 
 def _copy_table(connection: duckdb.DuckDBPyConnection, schema: str, name: str, comment: str | None) -> int:
     table = f"{quote_name(schema)}.{quote_name(name)}"
-    connection.execute(f"create table generation.{table} as select * from build_file.{table}")
+    connection.execute(f"create table generation.{table} as select * from build_file.{table}")  # noqa: S608 (quoted names)
     if comment:
         connection.execute(f"comment on table generation.{table} is {quote_literal(comment)}")
     columns = connection.execute(
@@ -116,7 +117,7 @@ def _copy_table(connection: duckdb.DuckDBPyConnection, schema: str, name: str, c
     for column, text in columns:
         connection.execute(f"comment on column generation.{table}.{quote_name(column)} is {quote_literal(text)}")
     counts = connection.execute(
-        f"select (select count(*) from build_file.{table}), (select count(*) from generation.{table})"
+        f"select (select count(*) from build_file.{table}), (select count(*) from generation.{table})"  # noqa: S608
     ).fetchone()
     if counts is None or counts[0] != counts[1]:
         raise WarehouseError(f"{schema}.{name}: expected the build's rows in the new generation, counted {counts}")
@@ -139,7 +140,7 @@ def _flip(link: Path, target: Path) -> None:
     """Point the link at the target in one step; relative, so that CHARGELAKE_HOME can be moved."""
     new_link = link.with_name(link.name + _UNFINISHED)
     new_link.symlink_to(target.relative_to(link.parent))
-    os.replace(new_link, link)
+    new_link.replace(link)
     sync_to_disk(link.parent)
 
 

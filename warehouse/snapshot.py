@@ -4,6 +4,8 @@ A table that does not exist yet is an empty, typed one. From a disk DuckDB reads
 object store the rows come through delta-rs and are copied. Does not belong here: what the rows mean (models/).
 """
 
+# ruff: noqa: S608 - SQL is put together here from the contract's names and the table's own files, all of them quoted.
+
 from __future__ import annotations
 
 import glob
@@ -69,7 +71,7 @@ def _pin_table(lake_root: str, name: str, schema: pa.Schema, key: tuple[str, ...
         if not DeltaTable.is_deltatable(uri):
             return TableSnapshot(name, uri, schema, key)
         table = DeltaTable(uri)
-        paths = pa.table(table.get_add_actions(flatten=True)).column("path").to_pylist()
+        paths = [str(path) for path in pa.table(table.get_add_actions(flatten=True)).column("path").to_pylist()]
         return TableSnapshot(
             name, uri, schema, key, table.version(), tuple(sorted(paths)), bool(table.metadata().partition_columns)
         )
@@ -111,16 +113,16 @@ def _copy_remote(
     connection: duckdb.DuckDBPyConnection, table: TableSnapshot, keys: pa.Schema, added: frozenset[str]
 ) -> None:
     dataset = DeltaTable(table.uri, version=table.version).to_pyarrow_dataset()
+    if not isinstance(dataset, ds.FileSystemDataset):
+        raise TypeError(f"expected delta-rs to offer files, came {type(dataset).__name__}")
     fragments = [part for part in dataset.get_fragments() if part.path in added]
     newer = ds.FileSystemDataset(fragments, dataset.schema, dataset.format, dataset.filesystem)
     for schema, source, columns in (("lake", dataset, table.schema), ("changes", newer, keys)):
         if not len(columns):
             continue
         connection.register("arrow_rows", source)
-        connection.execute(
-            f"create table {schema}.{quote_name(table.name)} as "
-            f"select distinct {_columns(columns, frozenset(source.schema.names))} from arrow_rows"
-        )
+        chosen = ("distinct " if schema == "changes" else "") + _columns(columns, frozenset(source.schema.names))
+        connection.execute(f"create table {schema}.{quote_name(table.name)} as select {chosen} from arrow_rows")
         connection.unregister("arrow_rows")
 
 

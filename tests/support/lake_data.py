@@ -247,7 +247,9 @@ def first_night(root: Path | str, seed: int = 7) -> tuple[Lake, Tenant]:
     spoilt = {"collection": "sessions", "reason": "expected a number, came text", "raw": f'{{"mail": "{mail}"}}'}
     spoilt |= {"status": "pending", "first_seen_at": read}
     lake.append("_quarantine", [spoilt | {"id": "q1", "key": rows[0]["id"]}, spoilt | {"id": "q2", "key": mail}], read)
-    lake.append("_quarantine", [spoilt | {"id": "q1", "key": rows[0]["id"], "status": "resolved"}], read + timedelta(days=1))
+    lake.append(
+        "_quarantine", [spoilt | {"id": "q1", "key": rows[0]["id"], "status": "resolved"}], read + timedelta(days=1)
+    )
     drift = {"collection": "sessions", "kind": "unlisted_value", "path": "status", "value": "Paused", "rows_seen": 3}
     lake.append("_contract_drift", [drift | {"id": "d1"}], read)
     lake.append("_runs", [run_record(at("2026-11-01")), run_record(at("2026-11-01"), "users")], read)

@@ -1,0 +1,23 @@
+"""A finished build file without a run of dbt, for tests of what comes after it."""
+
+from __future__ import annotations
+
+import duckdb
+
+from pipelines.settings import LakeSettings
+
+PERSON = "gunhildur.personal@mail.invalid"
+
+
+def finish_build(settings: LakeSettings, generation: int, rows: int = 5000) -> None:
+    """Stands in for dbt: a whole build whose tables all say which one they are of."""
+    settings.build_file.parent.mkdir(parents=True, exist_ok=True)
+    settings.build_file.unlink(missing_ok=True)
+    with duckdb.connect(str(settings.build_file)) as connection:
+        connection.execute("create schema marts; create schema ops; create schema personal; create schema state")
+        connection.execute("create table state.current_build as select true as is_complete")
+        for table in ("marts.a", "marts.b", "ops.c"):
+            connection.execute(f"create table {table} as select {generation} as build, i from range({rows}) t(i)")
+        connection.execute(f"create table personal.users as select '{PERSON}' as email")
+        connection.execute("comment on table marts.a is 'What the person''s a is'")
+        connection.execute("comment on column marts.a.i is 'Count, kWh'")

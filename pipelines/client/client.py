@@ -25,6 +25,7 @@ from pipelines.client.judge import (
     http_date,
     is_web_page,
     oauth_error,
+    problem_text,
     tidy,
     unexpected,
 )
@@ -161,7 +162,7 @@ class ApiClient:
             hint = "The API wants something else than the contract says, or an id in the address is wrong."
         api_key, client_secret = self._api.api_key, self._api.client_secret
         secrets = (api_key.get_secret_value(), client_secret.get_secret_value(), token.value)
-        return unexpected(what, reply, hint, secrets)
+        return unexpected(what, reply, problem_text(reply.body, secrets), hint)
 
     async def _fetch_token(self) -> Token:
         """A new token. Raises CredentialsRefused, ApiUnavailable or UnexpectedAnswer."""
@@ -184,7 +185,7 @@ class ApiClient:
                 f"{', ' + code if code else ''}). Check {TOKEN_SETTINGS}."
             )
         hint = f"Check SMART_CHARGING_TOKEN_URL (now {self._api.token_url})."
-        raise unexpected(what, reply, hint)
+        raise unexpected(what, reply, oauth_error(reply.body), hint)
 
     async def _within_bounds(
         self, what: str, setting: str, url: str, one_try: Callable[[str], Awaitable[Result]]
@@ -211,7 +212,9 @@ def _gave_up(what: str, fault: Fault, tries: int, setting: str, host: str) -> Ap
         return UnexpectedAnswer(f"{came} Something else than the API answers there. Check {setting}.")
     if fault.unreachable:
         return ApiUnavailable(f"{came} Check the network, and {setting}.")
-    return ApiUnavailable(f"{came} It may be down or overloaded: run again later, what is missing is asked again.")
+    return ApiUnavailable(
+        f"{came} The host may be down or overloaded: run again later, what is missing is asked again."
+    )
 
 
 def _host(url: str) -> str:

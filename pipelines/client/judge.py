@@ -28,6 +28,7 @@ LONGEST_QUOTE = 200
 
 _STATUS_SHRINK = {429: SHRINK_ON_429, 504: SHRINK_ON_504}
 _PLAIN_SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
+_BEARER = re.compile(r"(bearer)\s+\S+", re.IGNORECASE)
 _MAIL_ADDRESS = re.compile(r"\S+@\S+")
 _ERROR_CODE = re.compile(r"[a-z_]{1,40}", re.ASCII)
 
@@ -108,7 +109,7 @@ def redirect_target(location: str) -> str:
     return tidy(host) if host else "the same host"
 
 
-def problem_text(body: bytes, secrets: Iterable[str] = ()) -> str:
+def problem_text(body: bytes, secrets: Iterable[str]) -> str:
     """Title and detail of an RFC 7807 body, as one short line; empty where there are none.
 
     Secrets, e-mail addresses and control characters are taken out: a server may echo what it was sent.
@@ -128,11 +129,11 @@ def oauth_error(body: bytes) -> str:
 
 
 def hide(text: str, secrets: Iterable[str]) -> str:
-    """The text without any of the secrets, in whatever spelling a form or URL gives them."""
+    """The text without the secrets, in whatever spelling a form or URL gives them, bearer tokens and e-mails."""
     for secret in secrets:
         for spelling in (secret, quote(secret, safe=""), quote_plus(secret)):
             text = text.replace(spelling, "***")
-    return _MAIL_ADDRESS.sub("***", text)
+    return _BEARER.sub(r"\1 ***", _MAIL_ADDRESS.sub("***", text))
 
 
 def tidy(text: str) -> str:
@@ -141,10 +142,11 @@ def tidy(text: str) -> str:
     return line if len(line) <= LONGEST_QUOTE else line[: LONGEST_QUOTE - 1] + "…"
 
 
-def unexpected(what: str, reply: Reply, hint: str, secrets: Iterable[str] = ()) -> UnexpectedAnswer:
+def unexpected(what: str, reply: Reply, said: str, hint: str) -> UnexpectedAnswer:
     """The error for a status that the contract does not allow here.
 
     what: the request, for example "GET /sessions".
+    said: the server's own words, made harmless (problem_text, oauth_error).
     hint: what to check, for example the setting of the address.
     """
     if 300 <= reply.status < 400:
@@ -154,6 +156,5 @@ def unexpected(what: str, reply: Reply, hint: str, secrets: Iterable[str] = ()) 
         )
     if is_web_page(reply):
         return UnexpectedAnswer(f"{what}: HTTP {reply.status} with a web page where JSON was expected. {hint}")
-    words = problem_text(reply.body, secrets)
-    said = f" ({words})" if words else ""
-    return UnexpectedAnswer(f"{what}: HTTP {reply.status}{said} where the contract has 200. {hint}")
+    quoted = f" ({said})" if said else ""
+    return UnexpectedAnswer(f"{what}: HTTP {reply.status}{quoted} where the contract has 200. {hint}")

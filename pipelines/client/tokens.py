@@ -55,17 +55,20 @@ def read_token(reply: Reply, asked_at: float) -> Token:
     asked_at: monotonic seconds before the request, from which the lifetime counts.
     Raises Fault for a broken body, UnexpectedAnswer for one that holds no bearer token.
     """
+    token = _token_or_problem(reply, asked_at)
+    if isinstance(token, str):  # raised here, where no local variable holds what was sent
+        raise UnexpectedAnswer(f"The token endpoint answered with {token}. Check SMART_CHARGING_TOKEN_URL.")
+    return token
+
+
+def _token_or_problem(reply: Reply, asked_at: float) -> Token | str:
     grant = decode(reply)
     value = grant.get("access_token") if isinstance(grant, dict) else None
     if not isinstance(value, str) or not _HEADER_SAFE.fullmatch(value):
-        raise UnexpectedAnswer(
-            "The token endpoint answered without a usable access_token. Check SMART_CHARGING_TOKEN_URL."
-        )
+        return "no usable access_token"
     kind = grant.get("token_type") or "Bearer"
     if not isinstance(kind, str) or kind.lower() != "bearer":
-        raise UnexpectedAnswer(
-            "The token endpoint gave a token_type other than Bearer. Check SMART_CHARGING_TOKEN_URL."
-        )
+        return "a token_type other than Bearer"
     lifetime = lifetime_seconds(grant.get("expires_in"))
     leeway = 0.0 if math.isinf(lifetime) else min(LEEWAY_SECONDS, LEEWAY_SHARE * lifetime)
     return Token(value, b"Bearer " + value.encode(), asked_at + lifetime - leeway)

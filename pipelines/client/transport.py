@@ -8,11 +8,14 @@ Does not belong here: what an answer means (judge.py), when to ask again (retryi
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 import ssl
 import zlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 import aiohttp
 import httpx
@@ -29,6 +32,7 @@ Headers = Sequence[tuple[bytes, bytes]]
 CONNECT_TIMEOUT_SECONDS = 15.0
 """A host that does not even answer the phone is given up sooner than one that thinks."""
 
+_HOST = re.compile(r"[\w.:-]+")
 _GZIP = 16 + zlib.MAX_WBITS
 
 
@@ -45,16 +49,19 @@ class Reply:
     content_type: str = ""
     date: str = ""
     retry_after: str = ""
-    location: str = ""
+    location: str = field(default="", repr=False)
 
 
 def host_and_port(url: str) -> tuple[str, int]:
     """Whom an address names. Raises ValueError where requests to it could not be made."""
+    port = urlsplit(url).port
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL:
         raise ValueError("not an address") from None
-    return parsed.host, parsed.port or (443 if parsed.scheme == "https" else 80)
+    if not _HOST.fullmatch(parsed.host):
+        raise ValueError("not a host name")
+    return parsed.host, port or (443 if parsed.scheme == "https" else 80)
 
 
 @asynccontextmanager
@@ -177,9 +184,14 @@ def _fault(error: Exception, timeout_seconds: float) -> Fault:
     chain = _chain(error)
     if any(isinstance(link, ssl.SSLCertVerificationError) for link in chain):
         return Fault("the server's certificate could not be verified", unreachable=True)
-    if isinstance(error, httpx.ConnectError):
+    # httpx-aiohttp calls every lost connection a ConnectTimeout, so aiohttp's own error decides where there is one
+    engine = next((link for link in chain if isinstance(link, aiohttp.ClientError)), None)
+    deciding = engine or error
+    if isinstance(deciding, aiohttp.ClientConnectorError | httpx.ConnectError):
         return Fault(f"could not connect{_reason(chain)}", unreachable=True)
-    if any(isinstance(link, TimeoutError) for link in chain) or isinstance(error, httpx.ReadTimeout):
+    if isinstance(deciding, aiohttp.ConnectionTimeoutError | httpx.ConnectTimeout):
+        return Fault("could not connect in time", unreachable=True)
+    if isinstance(deciding, TimeoutError | httpx.TimeoutException):
         return Fault(f"no complete answer within {timeout_seconds:g} s", shrink=SHRINK_ON_504)
     if isinstance(error, zlib.error):
         return Fault("a compressed body that could not be read")
@@ -197,5 +209,6 @@ def _chain(error: BaseException | None) -> list[BaseException]:
 def _reason(chain: Sequence[BaseException]) -> str:
     for link in reversed(chain):
         if isinstance(link, OSError) and link.strerror:
-            return f" ({link.strerror})"
+            # the event loop's text quotes the address; the errno's own text says why
+            return f" ({os.strerror(link.errno) if link.errno and link.errno > 0 else link.strerror})"
     return ""

@@ -75,6 +75,13 @@ class Server:
         self.in_flight = 0
         self.most_in_flight = 0
         self.bytes_sent = 0
+        self._serving: set[asyncio.Task[None]] = set()
+
+    async def stop(self) -> None:
+        """Drop whoever is still being answered."""
+        for task in self._serving:
+            task.cancel()
+        await asyncio.gather(*self._serving)
 
     @property
     def gets(self) -> list[Seen]:
@@ -94,6 +101,9 @@ class Server:
         self.tokens.clear()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 self.in_flight += 1
@@ -103,9 +113,10 @@ class Server:
                         break
                 finally:
                     self.in_flight -= 1
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass
         finally:
+            self._serving.discard(task)
             writer.close()
 
     async def _answer(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
@@ -179,6 +190,7 @@ async def serving() -> AsyncIterator[Server]:
         yield server
     finally:
         listener.close()
+        await server.stop()
 
 
 def api_settings(server: Server, **changes: object) -> ApiSettings:

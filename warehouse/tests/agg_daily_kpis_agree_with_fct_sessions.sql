@@ -1,4 +1,5 @@
 -- Sums agree between the grains, currency by currency; energy up to the last bits of a double.
+{{ config(meta={'dagster': {'ref': {'name': 'agg_daily_kpis'}}}) -}}
 with facts as (
     select currency, count(*) as sessions, coalesce(sum(energy_kwh), 0) as energy_kwh, sum(charge_costs) as charge_costs
     from {{ ref('fct_sessions') }}

@@ -1,0 +1,38 @@
+"""Everything Dagster is told: `defs`, and `build_definitions`, which gives tests and the command fresh ones.
+
+Does not belong here: anything that has a name of its own.
+"""
+
+from __future__ import annotations
+
+from dagster import Definitions, definitions, in_process_executor
+
+from assets.jobs import nightly_job, nightly_schedule, resync_job
+from assets.lake_tables import lake_tables
+from assets.published import every_collection_complete, published_file
+from assets.surroundings import KEY, Surroundings
+from assets.warehouse_models import published_models, warehouse_models
+from warehouse.dbt import manifest_file
+
+
+def build_definitions(surroundings: Surroundings | None = None) -> Definitions:
+    """All assets, checks, jobs and schedules. Parses the dbt project where it has changed (seconds)."""
+    around = surroundings or Surroundings()
+    settings = around.lake()
+    models = warehouse_models(manifest_file(settings))
+    nightly = nightly_job()
+    return Definitions(
+        assets=[*lake_tables(), models, published_file(published_models(models))],
+        asset_checks=[every_collection_complete()],
+        jobs=[nightly, resync_job()],
+        schedules=[nightly_schedule(nightly, settings.time_zone)],
+        resources={KEY: around},
+        # a process for each step costs seconds, and only one step at a time may write
+        executor=in_process_executor,
+    )
+
+
+@definitions
+def defs() -> Definitions:
+    """What workspace.yaml loads."""
+    return build_definitions()

@@ -1,0 +1,121 @@
+"""What runs together, and when: the nightly job and its schedule, the resync of a range.
+
+Does not belong here: what a step does.
+"""
+
+from datetime import datetime, timezone
+from enum import Enum
+
+from dagster import (
+    AssetObservation,
+    AssetSelection,
+    Config,
+    DefaultScheduleStatus,
+    Failure,
+    JobDefinition,
+    OpExecutionContext,
+    ResourceParam,
+    ScheduleDefinition,
+    define_asset_job,
+    job,
+    op,
+)
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+from pydantic import Field
+
+from assets.lake_tables import key_of, numbers
+from assets.policies import API_POOL
+from assets.surroundings import Surroundings, clear_failures
+from pipelines.contract import RESOURCES
+from pipelines.errors import ConfigurationError
+from pipelines.sync import Order, Status, Window, run_sync
+
+NIGHTLY = "nightly"
+NIGHTLY_CRON = "30 2 * * *"
+LONGEST_RUN_SECONDS = 12 * 3600
+
+_RUN_TAGS = {"dagster/max_runtime": str(LONGEST_RUN_SECONDS)}
+"""Run monitoring ends a run that hangs or whose process was killed, so that its places in the pools are freed."""
+
+
+def nightly_job() -> UnresolvedAssetJobDefinition:
+    return define_asset_job(
+        NIGHTLY,
+        selection=AssetSelection.all(),
+        description="The whole night: pull what is new into the lake, build the models, publish them.",
+        run_tags=_RUN_TAGS,
+    )
+
+
+def nightly_schedule(nightly: UnresolvedAssetJobDefinition, time_zone: str) -> ScheduleDefinition:
+    """Stopped until somebody starts it: nights may be run by another clock (`chargelake nightly`)."""
+    return ScheduleDefinition(
+        name="nightly_schedule",
+        job=nightly,
+        cron_schedule=NIGHTLY_CRON,
+        execution_timezone=time_zone,
+        default_status=DefaultScheduleStatus.STOPPED,
+        description=f"Every night at half past two, local time of {time_zone}.",
+    )
+
+
+Collection = Enum("Collection", {name: name for name in RESOURCES})  # type: ignore[misc]
+
+
+class Range(Config):
+    """What is read again."""
+
+    collection: Collection = Field(description="Which lake table.")
+    begin: str = Field(
+        description="ISO 8601, for example 2026-03-01 or 2026-03-01T00:00:00Z; UTC where no zone is given."
+    )
+    end: str = Field(description="ISO 8601; not part of the range.")
+
+    def window(self) -> Window:
+        """Raises ConfigurationError."""
+        begin, end = _instant("begin", self.begin), _instant("end", self.end)
+        if begin >= end:
+            raise ConfigurationError(f"begin {self.begin} must lie before end {self.end}")
+        return Window(begin, end)
+
+
+def _instant(name: str, text: str) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigurationError(
+            f"{name}: expected a time such as 2026-03-01T00:00:00Z or 2026-03-01, got {text!r}"
+        ) from None
+    return instant.replace(tzinfo=timezone.utc) if instant.tzinfo is None else instant.astimezone(timezone.utc)
+
+
+def resync_job() -> JobDefinition:
+    @op(pool=API_POOL, description="Reads a range of one collection again and keeps what differs.")
+    def resync_range(context: OpExecutionContext, config: Range, surroundings: ResourceParam[Surroundings]) -> None:
+        name = str(config.collection.value)
+        with clear_failures():
+            run = run_sync(
+                Order(collections=(name,), ranges={name: config.window()}, run_id=context.run_id),
+                api=surroundings.api(),
+                sync=surroundings.sync(),
+                lake=surroundings.lake(),
+                progress=surroundings.progress,
+            )
+        report = run.collections[0]
+        surroundings.synced(report)
+        # an observation: a range read again does not make the table fresh
+        context.log_event(AssetObservation(key_of(name), metadata=numbers(report)))
+        if report.status is Status.FAILED:
+            raise Failure("; ".join(report.notes), allow_retries=False)
+        for note in report.notes:
+            context.log.warning(note)
+
+    @job(
+        name="resync",
+        description="Read a range of one collection again. Moves no watermark; the next night builds the models.",
+        run_tags=_RUN_TAGS,
+    )
+    def resync() -> None:
+        resync_range()
+
+    return resync

@@ -1,4 +1,4 @@
-{# Where engines differ. Each macro has a form for DuckDB and one for Spark; models use nothing else of either. #}
+{# Where engines differ, each macro has a form for DuckDB and one for Spark; models use nothing else of either. #}
 
 {# Wall-clock time (no zone) of an instant at an IANA zone. Always defined, also around DST changes. #}
 {% macro local_time(instant, zone) %}{{ return(adapter.dispatch('local_time', 'chargelake')(instant, zone)) }}{% endmacro %}
@@ -17,11 +17,17 @@
 
 {#
     Sum of a double that does not depend on the order in which threads meet the rows: two builds of the same rows
-    must be equal to the last bit. `ordering` must be unique within the group.
+    must be equal to the last bit. Summed exactly, as decimals of nine places; where an absurd value does not fit,
+    the group falls back to the engine's own sum.
 #}
-{% macro stable_sum(value, ordering) %}{{ return(adapter.dispatch('stable_sum', 'chargelake')(value, ordering)) }}{% endmacro %}
-{% macro duckdb__stable_sum(value, ordering) %}sum({{ value }} order by {{ ordering }}){% endmacro %}
-{% macro spark__stable_sum(value, ordering) %}aggregate(transform(array_sort(collect_list(struct({{ ordering }}, {{ value }} as summand))), pair -> pair.summand), cast(null as double), (total, item) -> case when item is null then total else coalesce(total, 0) + item end){% endmacro %}
+{% macro stable_sum(value) %}{{ return(adapter.dispatch('stable_sum', 'chargelake')(value)) }}{% endmacro %}
+{% macro default__stable_sum(value) %}
+    case
+        when count({{ value }}) = count(try_cast({{ value }} as decimal(28, 9)))
+            then cast(sum(try_cast({{ value }} as decimal(28, 9))) as double)
+        else sum({{ value }})
+    end
+{%- endmacro %}
 
 {# True where a text is a UUID. #}
 {% macro is_uuid(text) %}{{ return(adapter.dispatch('is_uuid', 'chargelake')(text)) }}{% endmacro %}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import threading
 import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,7 @@ from hypothesis import strategies as st
 from support.http import SILENCE, Say, Server, api_settings, no_sleep, serving, sync_settings
 
 from pipelines.client import ApiClient, Shared, open_client
-from pipelines.client.clock import SYSTEM_CLOCK, Clock
+from pipelines.client.clock import SYSTEM_CLOCK
 from pipelines.client.gate import Gate
 from pipelines.client.pace import Limits
 
@@ -119,8 +118,8 @@ async def test_the_pace_recovers_but_not_at_once(server: Server) -> None:
         assert client.pace().share < 0.51
         for _ in range(100):
             await client.get("/users")
-        assert 0.65 < client.pace().share < 0.75
-        for _ in range(160):
+        assert 0.8 < client.pace().share < 0.85
+        for _ in range(60):
             await client.get("/users")
         assert client.pace().share == 1
 
@@ -223,21 +222,19 @@ def test_the_gate_keeps_its_count_whatever_is_cancelled(plan: list[tuple[int, bo
 
 def test_a_loop_that_died_while_waiting_does_not_block_the_line() -> None:
     gate = Gate(SYSTEM_CLOCK)
-    clock: Clock = SYSTEM_CLOCK
     with gate.member(Limits(1e9, 1)):
         dead = asyncio.new_event_loop()
-        dead.run_until_complete(gate.enter(no_sleep))
+        assert dead.run_until_complete(gate.enter(no_sleep)) is not None
         abandoned = dead.create_task(gate.enter(no_sleep))
         dead.run_until_complete(asyncio.sleep(0))
         dead.close()
 
-        async def alive() -> float:
+        async def alive() -> float | None:
             entering = asyncio.create_task(gate.enter(no_sleep))
             await asyncio.sleep(0)
             gate.leave()
             return await asyncio.wait_for(entering, 5)
 
-        assert asyncio.run(alive()) <= clock.monotonic()
+        assert asyncio.run(alive()) is not None
         abandoned.get_coro().close()
         abandoned._log_destroy_pending = False
-    assert threading.active_count() >= 1

@@ -43,14 +43,20 @@ class Channel:
     ) -> Exchange | None:
         """Wait for a turn, then ask once.
 
-        headers: called when the turn has come; None gives the turn back, and None is returned.
+        headers: called when the turn has come; where it returns None, the turn is not taken, and None returned.
         Raises Fault or TooLarge.
         """
-        turn = await self.gate.enter(self.sleep)
-        try:
+        ready: Headers | None = None
+
+        def make_ready() -> bool:
+            nonlocal ready
             ready = headers()
-            if ready is None:
-                return None
+            return ready is not None
+
+        turn = await self.gate.enter(self.sleep, make_ready)
+        if turn is None or ready is None:
+            return None
+        try:
             asked_at = self.clock.utc_now()
             self.counters.requests += 1
             try:

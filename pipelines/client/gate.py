@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -100,22 +100,31 @@ class Gate:
             raise RuntimeError("a gate was used outside of member()")
         return self._pace
 
-    async def enter(self, sleep: Sleep) -> float:
+    async def enter(self, sleep: Sleep, ready: Callable[[], bool] = lambda: True) -> float | None:
         """Wait until a request may start, and book it; returns the instant (monotonic seconds).
 
+        ready: asked when one stands first. Who is not ready (a token went stale meanwhile) is sent away
+        with None and books nothing; else a long line would use up its turns before the token's own came.
         Whoever enters must leave.
         """
         with self._lock:
             now = self._clock.monotonic()
-            if not self._line and self._try_start(now) == 0.0:
-                return now
+            if not self._line:
+                if not ready():
+                    return None
+                if self._try_start(now) == 0.0:
+                    return now
             waiter = _Waiter()
             self._line.append(waiter)
         try:
             while True:
                 with self._lock:
                     now = self._clock.monotonic()
-                    wait = self._try_start(now) if self._line[0] is waiter else None
+                    wait = None
+                    if self._line[0] is waiter:
+                        if not ready():
+                            return None
+                        wait = self._try_start(now)
                     if wait == 0.0:
                         return now
                     waiter.nap()

@@ -1,0 +1,56 @@
+"""Columns of canonical texts -> one canonical object a row, and its hash. See canonical.py for what they must equal.
+
+Does not belong here: how the texts come about (columns.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import xxhash
+
+from pipelines.normalise.buffers import text_bytes
+from pipelines.normalise.columns import Column
+from pipelines.normalise.words import json_string
+
+
+def row_hashes(columns: Mapping[str, Column]) -> list[str]:
+    """The hash of each row's object. columns: all fields by path, at least one of them present in each row."""
+    offsets, data = text_bytes(_members(columns))
+    text = bytearray(data)
+    np.frombuffer(text, np.uint8)[offsets[:-1]] = ord("{")
+    content, digest = bytes(text), xxhash.xxh3_128_hexdigest
+    return [digest(content[start:end]) for start, end in pairwise(offsets.tolist())]
+
+
+def extra_objects(unknown: Mapping[str, Column], size: int) -> pa.StringArray:
+    """The object of each row's unknown fields, null for a row without any."""
+    if not unknown:
+        return pa.nulls(size, pa.string())
+    texts = _members(unknown)
+    nothing = pc.equal(pc.binary_length(texts), 1)
+    return pc.if_else(nothing, pa.scalar(None, pa.string()), pc.utf8_replace_slice(texts, 0, 1, "{"))
+
+
+def _members(columns: Mapping[str, Column]) -> pa.StringArray:
+    """`,"a":1,"b":2}` for each row: the members that are not null, sorted by path.
+
+    The first comma stands where the opening brace belongs.
+    """
+    parts: list[pa.Array | str] = []
+    between = ""
+    for path in sorted(columns):
+        column = columns[path]
+        quote = '"' if column.quoted else ""
+        before = f",{json_string(path)}:{quote}"
+        if column.text.null_count == 0:
+            parts += [between + before, column.text]
+            between = quote
+        elif column.text.null_count < len(column.text):
+            parts += [between, pc.binary_join_element_wise(before, column.text, quote, "")]
+            between = ""
+    return pc.binary_join_element_wise(*parts, between + "}", "", null_handling="skip")

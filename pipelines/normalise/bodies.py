@@ -1,0 +1,132 @@
+"""The bytes of an answer: its numbers to the last digit, and its items exactly as they came.
+
+Does not belong here: fetching, or judging whether a body is whole.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.normalise.model import RawPage
+
+DOUBLE_DIGITS = 15
+"""Significant digits that a double surely keeps."""
+
+_STRIDE = 8
+_LONG_NUMBER = re.compile(rb"[0-9.]{%d}" % (DOUBLE_DIGITS + 1))
+_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},:]', re.DOTALL)
+
+
+class _Envelope(msgspec.Struct):
+    items: list[msgspec.Raw]
+
+
+def exact_items(pages: Sequence[RawPage]) -> list[list[Any]]:
+    """Each page's items with numbers as the body says: Decimal where a double would lose digits."""
+    if not has_long_number(b" ".join([page.body for page in pages])):
+        return [page.items for page in pages]
+    return [_decoded_exactly(page) if has_long_number(page.body) else page.items for page in pages]
+
+
+def _decoded_exactly(page: RawPage) -> list[Any]:
+    try:
+        exact = _items_in(_EXACT.decode(page.body), page)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return page.items
+    return page.items if exact is None else exact
+
+
+def has_long_number(body: bytes) -> bool:
+    """Whether 16 digits (one of them may be the point) stand in a row anywhere.
+
+    Such a run covers two neighbours among every eighth byte and all between them, so only those are looked at first.
+    """
+    data = np.frombuffer(body, np.uint8)
+    sampled = _is_numeric(data[::_STRIDE])
+    starts = np.flatnonzero(sampled[1:] & sampled[:-1]) * _STRIDE
+    for step in (4, 2, 6, 1, 3, 5, 7):
+        starts = starts[_is_numeric(data[starts + step])]
+    return any(_LONG_NUMBER.search(body, max(0, start - _STRIDE), start + 2 * _STRIDE) for start in starts.tolist())
+
+
+def _is_numeric(data: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    """Digits and the point (and a slash, which does no harm)."""
+    return data - np.uint8(ord(".")) < np.uint8(12)
+
+
+def exact_number(text: str) -> float | Decimal:
+    """A JSON number with fraction or exponent, as a float if its shortest spelling says the same."""
+    number = float(text)
+    try:
+        exact = Decimal(text)
+        return number if Decimal(repr(number)) == exact else exact
+    except InvalidOperation:
+        return number
+
+
+_EXACT = msgspec.json.Decoder(float_hook=exact_number)
+
+
+def raw_items(page: RawPage) -> Callable[[int], str]:
+    """Index of an item -> its JSON as it came."""
+    raws = _raws_by_reader(page.body, len(page.items)) or _raws_by_brackets(page.body, len(page.items))
+    if raws is None:
+        return lambda index: json.dumps(page.items[index], ensure_ascii=True, default=repr)
+    return lambda index: raws[index].decode("utf-8", "backslashreplace")
+
+
+def _items_in(data: Any, page: RawPage) -> list[Any] | None:
+    """The items of a decoded body, in the form in which the page has them."""
+    items = data.get("items") if isinstance(data, dict) else data
+    if isinstance(items, list) and len(items) == len(page.items) and not _is_one_object(page):
+        return items
+    return [data] if len(page.items) == 1 and isinstance(data, dict) else None
+
+
+def _is_one_object(page: RawPage) -> bool:
+    """Whether the body is the item itself, not a list of items."""
+    return len(page.items) == 1 and isinstance(page.items[0], dict) and "items" in page.items[0]
+
+
+def _raws_by_reader(body: bytes, count: int) -> Sequence[bytes] | None:
+    for form in (list[msgspec.Raw], _Envelope, msgspec.Raw):
+        try:
+            found = msgspec.json.decode(body, type=form)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            continue
+        raws = found.items if isinstance(found, _Envelope) else found if isinstance(found, list) else [found]
+        if len(raws) == count:
+            return [bytes(raw) for raw in raws]
+    return None
+
+
+def _raws_by_brackets(body: bytes, count: int) -> Sequence[bytes] | None:
+    """The elements of the array `items`, or of the body if that is an array, by counting brackets alone."""
+    raws: list[bytes] = []
+    depth, start, level, inside = 0, 0, 0, False
+    before: tuple[bytes, ...] = (b"", b"")
+    for found in _TOKEN.finditer(body):
+        token = found.group()
+        if token in b"]}" and inside and depth == level:
+            if body[start : found.start()].strip():
+                raws.append(body[start : found.start()].strip())
+            inside = False
+        if token in b"[{":
+            if not inside and token == b"[" and (depth == 0 or (depth == 1 and before == (b'"items"', b":"))):
+                raws, inside, start, level = [], True, found.end(), depth + 1
+            depth += 1
+        elif token in b"]}":
+            depth -= 1
+        elif token == b"," and inside and depth == level:
+            raws.append(body[start : found.start()].strip())
+            start = found.end()
+        before = (before[1], token)
+    return raws if depth == 0 and len(raws) == count else None

@@ -1,0 +1,224 @@
+"""One column at a time: a list of JSON values -> what is stored, and the canonical text that goes into the hash.
+
+Each kind has a fast form for a column of well-formed values; where that does not apply, every value is read on its
+own (reading.py). Both give the same.
+Does not belong here: where the values stand in the items (tree.py), how texts become a hash (batch.py).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.contract import Field, Kind
+from pipelines.contract.vocabulary import spelling_map
+from pipelines.lake.schemas import ARROW_TYPES
+from pipelines.normalise.canonical import canonical_text, encodable, respelt
+from pipelines.normalise.identifiers import is_canonical_column
+from pipelines.normalise.instants import parse_v2_column
+from pipelines.normalise.model import Unreadable
+from pipelines.normalise.numerals import canonical_floats, float_column, money_from_floats
+from pipelines.normalise.reading import read
+from pipelines.normalise.words import canonical_texts
+
+_NULL = type(None)
+_TEXTS = {str, _NULL}
+_NUMBERS = {int, float, _NULL}
+_INTEGERS = {int, _NULL}
+_FLAGS = {bool, _NULL}
+_LISTS = {list, _NULL}
+
+Values = Sequence[Any]
+
+
+@dataclass(slots=True)
+class Column:
+    """A column of one batch.
+
+    stored: as the lake holds it; None for a field that the contract does not know.
+    text: canonical JSON text of each value, null where it is null. quoted: the quotes are still missing around it.
+    bad: row -> why its value cannot be read; such rows are null in both arrays.
+    unlisted: rows for each word that a declared enum does not list.
+    """
+
+    stored: pa.Array | None
+    text: pa.StringArray
+    quoted: bool = False
+    bad: dict[int, Unreadable] = field(default_factory=dict)
+    unlisted: Counter[str] = field(default_factory=Counter)
+
+
+def read_column(declared: Field, values: Values) -> Column:
+    """The column of a declared field."""
+    types = set(map(type, values))
+    if types <= {_NULL}:
+        return Column(pa.nulls(len(values), ARROW_TYPES[declared.kind]), pa.nulls(len(values), pa.string()))
+    fast = _FAST[declared.kind](declared, values, types)
+    return fast if fast is not None else _read_each(declared, values)
+
+
+def spell_column(path: str, values: Values, depth: int) -> Column:
+    """The column of a field that the contract does not know: only its canonical text."""
+    types = set(map(type, values))
+    try:
+        if types <= _TEXTS:
+            return Column(None, canonical_texts(pa.array(values, pa.string())), quoted=True)
+        if types <= _FLAGS:
+            return Column(None, pc.cast(pa.array(values, pa.bool_()), pa.string()))
+        if types <= _NUMBERS and (numbers := float_column(values)) is not None:
+            text = canonical_floats(numbers)
+            if text is not None:
+                return Column(None, text)
+    except UnicodeEncodeError:
+        pass
+    return _spell_each(path, values, depth)
+
+
+def _uuids(_: Field, values: Values, types: set[type]) -> Column | None:
+    texts = _text_array(values, types)
+    if texts is None:
+        return None
+    if not is_canonical_column(texts):
+        texts = pc.ascii_lower(texts)
+        if not is_canonical_column(texts):
+            return None
+    return Column(texts, texts, quoted=True)
+
+
+def _texts(_: Field, values: Values, types: set[type]) -> Column | None:
+    texts = _text_array(values, types)
+    return None if texts is None else Column(texts, canonical_texts(texts), quoted=True)
+
+
+def _words(declared: Field, values: Values, types: set[type]) -> Column | None:
+    if not types <= _TEXTS:
+        return None
+    listed, spelling = set(declared.values), spelling_map(declared.values)
+    came = set(values) - {None}
+    if came & (spelling.keys() - listed):
+        values = [spelling.get(word, word) for word in values]
+    column = _texts(declared, values, types)
+    if column is not None and not came <= spelling.keys():
+        column.unlisted.update(word for word in values if word is not None and word not in listed)
+    return column
+
+
+def _instants(_: Field, values: Values, types: set[type]) -> Column | None:
+    texts = _text_array(values, types)
+    instants = parse_v2_column(texts) if texts is not None else None
+    return None if instants is None else Column(instants, texts, quoted=True)
+
+
+def _money(_: Field, values: Values, types: set[type]) -> Column | None:
+    numbers = float_column(values) if types <= _NUMBERS else None
+    amounts = money_from_floats(numbers) if numbers is not None else None
+    text = canonical_floats(numbers) if amounts is not None else None
+    return None if text is None else Column(amounts, text)
+
+
+def _measures(_: Field, values: Values, types: set[type]) -> Column | None:
+    numbers = float_column(values) if types <= _NUMBERS else None
+    text = canonical_floats(numbers) if numbers is not None else None
+    return None if text is None else Column(numbers, text)
+
+
+def _integers(_: Field, values: Values, types: set[type]) -> Column | None:
+    numbers = float_column(values) if types <= _INTEGERS else None
+    text = canonical_floats(numbers) if numbers is not None else None
+    return None if text is None else Column(pc.cast(numbers, pa.int64()), text)
+
+
+def _flags(_: Field, values: Values, types: set[type]) -> Column | None:
+    if not types <= _FLAGS:
+        return None
+    flags = pa.array(values, pa.bool_())
+    return Column(flags, pc.cast(flags, pa.string()))
+
+
+def _lists(declared: Field, values: Values, types: set[type]) -> Column | None:
+    """Lists repeat, so each different one is read once."""
+    if not types <= _LISTS:
+        return None
+    try:
+        keys = [None if value is None else tuple(value) for value in values]
+        came = {key: list(key) for key in keys if key is not None}
+        stored = {key: read(declared, value) for key, value in came.items()}
+    except (TypeError, Unreadable):
+        return None
+    text = {key: canonical_text(value) for key, value in stored.items()}
+    column = Column(
+        pa.array([None if key is None else stored[key] for key in keys], ARROW_TYPES[declared.kind]),
+        pa.array([None if key is None else text[key] for key in keys], pa.string()),
+    )
+    if declared.kind is Kind.ENUM_LIST and not {word for value in stored.values() for word in value} <= {
+        *declared.values,
+        None,
+    }:
+        _count_unlisted(declared, [None if key is None else stored[key] for key in keys], column.unlisted)
+    return column
+
+
+_FAST: dict[Kind, Callable[[Field, Values, set[type]], Column | None]] = {
+    Kind.UUID: _uuids,
+    Kind.TEXT: _texts,
+    Kind.ENUM: _words,
+    Kind.INSTANT: _instants,
+    Kind.MONEY: _money,
+    Kind.NUMBER: _measures,
+    Kind.INTEGER: _integers,
+    Kind.FLAG: _flags,
+    Kind.TEXT_LIST: _lists,
+    Kind.ENUM_LIST: _lists,
+}
+
+
+def _read_each(declared: Field, values: Values) -> Column:
+    stored: list[Any] = [None] * len(values)
+    text: list[str | None] = [None] * len(values)
+    bad = {}
+    is_enum = declared.kind in {Kind.ENUM, Kind.ENUM_LIST}
+    spelling = spelling_map(declared.values) if is_enum else {}
+    for row, value in enumerate(values):
+        if value is not None:
+            try:
+                stored[row] = read(declared, value)
+                text[row] = canonical_text(respelt(value, spelling) if is_enum else value)
+            except Unreadable as error:
+                bad[row] = error
+    column = Column(pa.array(stored, ARROW_TYPES[declared.kind]), pa.array(text, pa.string()), bad=bad)
+    if is_enum:
+        _count_unlisted(declared, stored, column.unlisted)
+    return column
+
+
+def _spell_each(path: str, values: Values, depth: int) -> Column:
+    text: list[str | None] = [None] * len(values)
+    bad = {}
+    for row, value in enumerate(values):
+        if value is not None:
+            try:
+                text[row] = encodable(canonical_text(value, depth))
+            except Unreadable as error:
+                bad[row] = Unreadable(error.reason, path)
+    return Column(None, pa.array(text, pa.string()), bad=bad)
+
+
+def _text_array(values: Values, types: set[type]) -> pa.StringArray | None:
+    if not types <= _TEXTS:
+        return None
+    try:
+        return pa.array(values, pa.string())
+    except UnicodeEncodeError:
+        return None
+
+
+def _count_unlisted(declared: Field, stored: Values, into: Counter[str]) -> None:
+    """Rows, not occurrences: a list that repeats a word counts once."""
+    listed = {*declared.values, None}
+    for value in stored:
+        into.update({word for word in (value if isinstance(value, list) else [value]) if word not in listed})

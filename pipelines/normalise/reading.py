@@ -1,0 +1,121 @@
+"""One value at a time: what a declared field accepts and what is stored of it. The rule that columns.py hurries.
+
+Does not belong here: whole columns (columns.py), spelling for the hash (canonical.py).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from pipelines.contract import Field, Kind
+from pipelines.contract.vocabulary import spelling_map
+from pipelines.normalise.canonical import respelt
+from pipelines.normalise.identifiers import canonical_uuid
+from pipelines.normalise.instants import parse_instant
+from pipelines.normalise.model import Unreadable, describe
+from pipelines.normalise.numerals import fit_money
+
+_INT64 = range(-(2**63), 2**63)
+
+
+def read(field: Field, value: Any) -> Any:
+    """What is stored of a value that is not null, as Arrow takes it for the field's column.
+
+    Raises Unreadable, with the field's path.
+    """
+    try:
+        stored = _READERS[field.kind](value)
+    except Unreadable as error:
+        raise Unreadable(error.reason, field.path) from None
+    return respelt(stored, spelling_map(field.values)) if field.kind in {Kind.ENUM, Kind.ENUM_LIST} else stored
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise Unreadable(f"expected a string, got {describe(value)}")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise Unreadable(
+            f"expected Unicode text, got {describe(value)} with a lone surrogate or broken UTF-8"
+        ) from None
+    return value
+
+
+def _uuid(value: Any) -> str:
+    uuid = canonical_uuid(value) if isinstance(value, str) else None
+    if uuid is None:
+        raise Unreadable(f"expected a UUID of 36 characters, got {describe(value)}")
+    return uuid
+
+
+def _instant(value: Any) -> Any:
+    instant = parse_instant(value) if isinstance(value, str) else None
+    if instant is None:
+        raise Unreadable(f"expected an instant such as yyyy-MM-ddTHH:mm:ss.fffZ, got {describe(value)}")
+    return instant
+
+
+def _number(value: Any, expected: str) -> int | float | Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        raise Unreadable(f"expected {expected}, got {describe(value)}")
+    return value
+
+
+def _money(value: Any) -> Decimal:
+    amount = fit_money(_number(value, "an amount"))
+    if amount is None:
+        raise Unreadable("expected an amount, got a number that does not fit decimal(38,9)")
+    return amount
+
+
+def _measure(value: Any) -> float:
+    number = _number(value, "a number")
+    try:
+        measure = float(number)
+    except OverflowError:
+        measure = math.inf
+    if math.isinf(measure):
+        raise Unreadable("expected a number, got one beyond the range of a double")
+    return measure
+
+
+def _integer(value: Any) -> int:
+    number = _number(value, "a whole number")
+    if not isinstance(number, int):
+        exact = Decimal(number)
+        if exact.adjusted() > 19 or exact != exact.to_integral_value():
+            raise Unreadable("expected a whole number, got one with a fraction or beyond 64 bits")
+        number = int(exact)
+    if number not in _INT64:
+        raise Unreadable("expected a whole number, got one beyond 64 bits")
+    return number
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise Unreadable(f"expected true or false, got {describe(value)}")
+    return value
+
+
+def _texts(value: Any) -> list[str | None]:
+    if not isinstance(value, list):
+        raise Unreadable(f"expected an array of strings, got {describe(value)}")
+    return [None if word is None else _text(word) for word in value]
+
+
+_READERS: dict[Kind, Callable[[Any], Any]] = {
+    Kind.UUID: _uuid,
+    Kind.TEXT: _text,
+    Kind.ENUM: _text,
+    Kind.INSTANT: _instant,
+    Kind.MONEY: _money,
+    Kind.NUMBER: _measure,
+    Kind.INTEGER: _integer,
+    Kind.FLAG: _flag,
+    Kind.TEXT_LIST: _texts,
+    Kind.ENUM_LIST: _texts,
+}

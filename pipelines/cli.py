@@ -95,7 +95,10 @@ def nightly(json: AsJson = False) -> None:
     """Do the whole night through Dagster: sync, build, publish."""
     from assets.night import run_night
 
-    console.finish(run_night(), as_json=json)
+    with console.sync_progress() as progress:
+        night = run_night(progress)
+    console.show_night(night, as_json=json)
+    raise typer.Exit(night.exit_code)
 
 
 @app.command()

@@ -18,8 +18,11 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from assets.night import NightResult
     from pipelines.status import TableStatus
     from pipelines.sync import RunReport
+    from warehouse.build import BuildReport
+    from warehouse.publish import PublishReport
 
 out = Console()
 err = Console(stderr=True)
@@ -89,6 +92,67 @@ def show_run(report: RunReport, *, as_json: bool) -> None:
             out.print(f"{collection.collection}: {escape(note)}", highlight=False, soft_wrap=True)
     if not any(collection.rows_written for collection in report.collections):
         out.print("Nothing new: the lake already held all of it.")
+
+
+def show_build(report: BuildReport, *, as_json: bool) -> None:
+    """What a build did."""
+    if as_json:
+        print_json(_build_facts(report) | {"nodes": [asdict(node) for node in report.nodes]})
+        return
+    out.print(
+        f"Built {len(report.models)} models in {report.duration_seconds:.1f} s"
+        f" ({'all anew' if report.is_full else 'what changed'}); {report.tests_passed} tests passed."
+    )
+    for node in report.warnings:
+        out.print(f"worth a look: {node.name}: {escape(node.message)}", highlight=False, soft_wrap=True)
+
+
+def show_published(report: PublishReport, *, as_json: bool) -> None:
+    """The new generation."""
+    if as_json:
+        print_json(asdict(report))
+        return
+    out.print(
+        f"Published {len(report.rows)} tables, {report.bytes_written / 1e6:.1f} MB: {escape(str(report.file))}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def show_night(night: NightResult, *, as_json: bool) -> None:
+    """A whole night."""
+    if as_json:
+        print_json(
+            {
+                "run_id": night.run_id,
+                "status": night.status.value,
+                "duration_seconds": night.duration_seconds,
+                "problems": night.problems,
+                "collections": [collection.as_record(night.run_id) for collection in night.sync.collections],
+                "build": _build_facts(night.build) if night.build else None,
+                "published": asdict(night.published) if night.published else None,
+            }
+        )
+        return
+    show_run(night.sync, as_json=False)
+    if night.build:
+        show_build(night.build, as_json=False)
+    if night.published:
+        show_published(night.published, as_json=False)
+    for problem in night.problems:
+        complain(problem)
+    out.print(f"The night took {night.duration_seconds:.1f} s.")
+
+
+def _build_facts(report: BuildReport) -> dict[str, object]:
+    return {
+        "is_full": report.is_full,
+        "models": len(report.models),
+        "tests_passed": report.tests_passed,
+        "warnings": [node.name for node in report.warnings],
+        "duration_seconds": report.duration_seconds,
+        "table_versions": report.versions,
+    }
 
 
 def show_status(tables: Sequence[TableStatus], *, as_json: bool) -> None:

@@ -36,9 +36,9 @@ class Page:
         """
         return len(self.items) < asked_size and self.total <= len(self.items)
 
-    def times(self, path: str) -> list[datetime]:
-        """The instants at `path` of the items that have a readable one, in the answer's order."""
-        return [time for item in self.items if (time := item_time(item, path)) is not None]
+    def times(self, path: str, start: int = 0, stop: int | None = None) -> list[datetime]:
+        """The instants at `path` of the items from `start` to `stop` that have a readable one, in their order."""
+        return [time for item in self.items[start:stop] if (time := item_time(item, path)) is not None]
 
     def oldest_if_newest_first(self, path: str) -> datetime | None:
         """The oldest instant at `path` of the readable items, if they never rise; None otherwise."""

@@ -39,7 +39,7 @@ def quarantine_news(collection: str, run_id: str, met: Iterable[SetAside], held:
     held: current records by id.
     """
     news: dict[str, Record] = {}
-    for row in met:
+    for row in sorted(met, key=_width, reverse=True):
         identity = row.identity(collection)
         record = held.get(identity)
         if record is None or record["status"] == RESOLVED:
@@ -59,6 +59,12 @@ def resolutions(asked_again: Iterable[str], run_id: str, at: datetime, held: Map
         for identity in asked_again
         if identity in held and held[identity]["status"] == PENDING and held[identity]["_run_id"] != run_id
     ]
+
+
+def _width(met: SetAside) -> float:
+    """Seconds of the window that is asked again: of several sightings the one that costs least is kept."""
+    width = met.window.width if met.window else None
+    return float("inf") if width is None else width.total_seconds()
 
 
 def _pending(collection: str, run_id: str, identity: str, met: SetAside, earlier: Record | None) -> Record:
@@ -85,7 +91,9 @@ def drift_news(
     """Records of drift that no earlier run has reported."""
     news = []
     for drift, rows_seen in found.items():
-        identity = xxhash.xxh3_128_hexdigest("\n".join((collection, drift.kind, drift.path, drift.value or "")).encode())
+        identity = xxhash.xxh3_128_hexdigest(
+            "\n".join((collection, drift.kind, drift.path, drift.value or "")).encode()
+        )
         if identity not in held:
             news.append(
                 {

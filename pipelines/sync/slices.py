@@ -37,12 +37,18 @@ class _Source:
     question: Question | None
     window: Window | None
 
-    def asked_again(self) -> Window | None:
-        """The part of the window that the page's readable items span: enough to meet an unreadable one among them."""
+    def asked_again(self, index: int) -> Window | None:
+        """The window in which the item at `index` will be met again: between its readable neighbours, if in order."""
         if self.question is None or self.window is None:
             return self.window
-        times = self.page.times(self.question.time)
-        return Window(min(times) - EDGE, max(times) + EDGE) if len(times) > 1 else self.window
+        if self.page.oldest_if_newest_first(self.question.time) is None:
+            return self.window
+        newer = self.page.times(self.question.time, stop=index)
+        older = self.page.times(self.question.time, start=index + 1)
+        return Window(
+            older[0] - EDGE if older else self.window.lower,
+            newer[-1] + EDGE if newer else self.window.upper,
+        )
 
 
 class SliceWriter:
@@ -150,4 +156,4 @@ class SliceWriter:
 
 def _as_set_aside(row: BadRow, source: _Source) -> SetAside:
     question = source.question.name if source.question else None
-    return SetAside(row, question, source.asked_again(), source.page.raw.read_at)
+    return SetAside(row, question, source.asked_again(row.index), source.page.raw.read_at)

@@ -43,6 +43,8 @@ LAST_DAYS = """
     limit 10
 """
 
+EXAMPLE = "select * from marts.agg_daily_kpis order by local_date desc limit 5"
+
 
 def tour() -> int:
     """Run the tour on CHARGELAKE_HOME and return the night's exit code."""
@@ -62,8 +64,9 @@ def tour() -> int:
 
 
 def _night(settings: LakeSettings, *, again: bool) -> int:
-    from assets.night import run_night  # noqa: PLC0415 - Dagster takes seconds to load; first say that we begin
-    from warehouse.query import query  # noqa: PLC0415
+    # Dagster takes seconds to load: only after the tenant has been shown to answer
+    from assets.night import run_night
+    from warehouse.query import query
 
     console.out.print("The night begins: pull, build, publish ...")
     with console.sync_progress() as progress:
@@ -77,12 +80,8 @@ def _night(settings: LakeSettings, *, again: bool) -> int:
         for title, sql in (("In all", TOTALS), ("The last days", LAST_DAYS)):
             console.out.rule(title, align="left")
             console.show_rows(*query(sql, file=settings.published_file), as_json=False)
-        console.out.print(
-            f"\nThe warehouse: {settings.published_file}\n"
-            f'Ask it:        {Path(sys.argv[0])} query "select * from marts.agg_daily_kpis order by local_date desc limit 5"',
-            highlight=False,
-            soft_wrap=True,
-        )
+        console.out.print(f"\nThe warehouse: {settings.published_file}", highlight=False, soft_wrap=True)
+        console.out.print(f"Ask it:        {sys.argv[0]} query '{EXAMPLE}'", highlight=False, soft_wrap=True)
     return night.exit_code
 
 

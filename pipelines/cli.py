@@ -11,12 +11,15 @@ import os
 import sys
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from pipelines import console
 from pipelines.errors import ChargelakeError, ConfigurationError
+
+if TYPE_CHECKING:
+    from pipelines.sync import Order
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -45,8 +48,7 @@ def sync(
     """Pull what is new from the API into the lake."""
     from pipelines.sync import Order
 
-    order = Order(**_chosen(collections), until=None if until is None else _instant("--until", until))
-    _sync(order, json)
+    _sync(Order(_chosen(collections), until=None if until is None else _instant("--until", until)), json)
 
 
 @app.command()
@@ -62,7 +64,7 @@ def resync(
     lower, upper = _instant("--from", from_), _instant("--to", to)
     if lower >= upper:
         raise ConfigurationError(f"--from {from_} must lie before --to {to}")
-    _sync(Order(**_chosen(collection), ranges={collection: Window(lower, upper)}), json)
+    _sync(Order(_chosen(collection), ranges={collection: Window(lower, upper)}), json)
 
 
 @app.command()
@@ -173,11 +175,10 @@ def main() -> None:
         sys.exit(1)
 
 
-def _sync(order: object, as_json: bool) -> None:
+def _sync(order: Order, as_json: bool) -> None:
     from pipelines.settings import ApiSettings, LakeSettings, SyncSettings, load
-    from pipelines.sync import Order, run_sync
+    from pipelines.sync import run_sync
 
-    assert isinstance(order, Order)
     api, settings, lake = load(ApiSettings), load(SyncSettings), load(LakeSettings)
     with console.sync_progress() as progress:
         report = run_sync(order, api=api, sync=settings, lake=lake, progress=progress)
@@ -185,10 +186,12 @@ def _sync(order: object, as_json: bool) -> None:
     raise typer.Exit(EXIT_CODES[report.status.value])
 
 
-def _chosen(collections: str | None) -> dict[str, tuple[str, ...]]:
+def _chosen(collections: str | None) -> tuple[str, ...]:
+    from pipelines.contract import RESOURCES
+
     if collections is None:
-        return {}
-    return {"collections": tuple(name.strip() for name in collections.split(",") if name.strip())}
+        return tuple(RESOURCES)
+    return tuple(name.strip() for name in collections.split(",") if name.strip())
 
 
 def _instant(option: str, text: str) -> datetime:

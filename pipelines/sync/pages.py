@@ -43,9 +43,11 @@ class Page:
     def oldest_if_newest_first(self, path: str) -> datetime | None:
         """The oldest instant at `path` of the readable items, if they never rise; None otherwise."""
         texts = [item.get(path) if isinstance(item, Mapping) else None for item in self.items]
-        if texts and all(isinstance(text, str) and len(text) == 24 and text[10] + text[23] == "TZ" for text in texts):
-            in_order = all(newer >= older for newer, older in pairwise(texts))
-            oldest = parse_instant(texts[-1]) if in_order else None
+        alike = [text for text in texts if isinstance(text, str) and len(text) == 24 and text[10] + text[23] == "TZ"]
+        if alike and len(alike) == len(texts):
+            # one form for all: they compare as texts, which spares parsing a hundred of them
+            in_order = all(newer >= older for newer, older in pairwise(alike))
+            oldest = parse_instant(alike[-1]) if in_order else None
             if oldest is not None:
                 return oldest
         times = self.times(path)

@@ -3,6 +3,7 @@
 import copy
 import json
 import math
+import re
 import shutil
 import subprocess
 import sys
@@ -33,6 +34,7 @@ from warehouse.build import BuildReport, build, prepare, record
 from warehouse.dbt import manifest_file, run_dbt
 from warehouse.project import dbt_folder
 from warehouse.publish import PublishReport, publish
+from warehouse.query import query
 
 MODELLED = ("staging", "marts", "ops", "personal")
 
@@ -219,6 +221,23 @@ def test_no_personal_value_leaves_the_private_build(night):
         assert not [name for name, value in PERSONAL_VALUES.items() if str(value).encode() in content], path
 
 
+def test_every_question_of_the_analysts_page_is_answered(night):
+    """And every table and column of the published file stands on the page."""
+    settings, _, _ = night
+    publish(settings)
+    page = (Path(__file__).parents[1] / "docs" / "analysts.md").read_text()
+    questions = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
+    assert len(questions) == 10
+    for question in questions:
+        assert query(question, file=settings.published_file)[1] or "ops." in question
+    columns = query(
+        "select schema_name || '.' || table_name, column_name from duckdb_columns() where database_name = 'warehouse'",
+        file=settings.published_file,
+    )[1]
+    assert len(columns) > 100
+    assert not [column for table, column in columns if table not in page or f"`{column}`" not in page]
+
+
 def test_nothing_is_written_into_the_project(night):
     strays = {"target", "logs", "dbt_packages", ".user.yml", "package-lock.yml"}
     assert not strays & {path.name for path in warehouse.project.PROJECT_FOLDER.iterdir()}
@@ -267,12 +286,14 @@ def test_incremental_equals_full_after_corrections_deletions_and_moves(night, da
     lake.append("sessions", odd, at("2026-11-08T02:00"), deleted=True)
 
     preparation = prepare(kept)
+    expected = expected_sessions(lake, known_until=at("2026-11-08"))
     late = tenant.sessions(1, at("2026-11-07"), at("2026-11-08"))
     lake.append("sessions", late, at("2026-11-08T03:00"))
     run_dbt(kept, "build")
     record(kept)
     assert not preparation.is_full
-    assert late[0]["id"] not in {row["session_id"] for row in rows_of(kept, "marts.fct_sessions")}
+    assert late[0]["id"] not in expected
+    assert {row["session_id"]: row for row in rows_of(kept, "marts.fct_sessions")} == expected
 
     victim = next(row["session_id"] for row in rows_of(kept, "marts.fct_sessions") if not row["is_provisional"])
     lake.erase("sessions", f"id = '{victim}'", lambda row: row["id"] == victim)

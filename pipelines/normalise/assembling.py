@@ -10,10 +10,9 @@ from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import xxhash
 
-from pipelines.normalise.buffers import text_bytes
+from pipelines.normalise.arrow import Array, compute, join_texts, text_bytes
 from pipelines.normalise.columns import Column
 from pipelines.normalise.words import json_string
 
@@ -27,21 +26,24 @@ def row_hashes(columns: Mapping[str, Column]) -> list[str]:
     return [digest(content[start:end]) for start, end in pairwise(offsets.tolist())]
 
 
-def extra_objects(unknown: Mapping[str, Column], size: int) -> pa.StringArray:
+def extra_objects(unknown: Mapping[str, Column], size: int) -> Array:
     """The object of each row's unknown fields, null for a row without any."""
     if not unknown:
         return pa.nulls(size, pa.string())
     texts = _members(unknown)
-    nothing = pc.equal(pc.binary_length(texts), 1)
-    return pc.if_else(nothing, pa.scalar(None, pa.string()), pc.utf8_replace_slice(texts, 0, 1, "{"))
+    nothing = compute.equal(compute.binary_length(texts), 1)
+    objects: Array = compute.if_else(
+        nothing, pa.scalar(None, pa.string()), compute.binary_replace_slice(texts, 0, 1, "{")
+    )
+    return objects
 
 
-def _members(columns: Mapping[str, Column]) -> pa.StringArray:
+def _members(columns: Mapping[str, Column]) -> Array:
     """`,"a":1,"b":2}` for each row: the members that are not null, sorted by path.
 
     The first comma stands where the opening brace belongs.
     """
-    parts: list[pa.Array | str] = []
+    parts: list[Array | str] = []
     between = ""
     for path in sorted(columns):
         column = columns[path]
@@ -51,6 +53,6 @@ def _members(columns: Mapping[str, Column]) -> pa.StringArray:
             parts += [between + before, column.text]
             between = quote
         elif column.text.null_count < len(column.text):
-            parts += [between, pc.binary_join_element_wise(before, column.text, quote, "")]
+            parts += [between, join_texts(before, column.text, quote)]
             between = ""
-    return pc.binary_join_element_wise(*parts, between + "}", "", null_handling="skip")
+    return join_texts(*parts, between + "}", skip_nulls=True)

@@ -15,10 +15,10 @@ from itertools import chain
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipelines.contract import Resource
 from pipelines.lake.schemas import INSTANT, content_schema
+from pipelines.normalise.arrow import Array, compute
 from pipelines.normalise.assembling import extra_objects, row_hashes
 from pipelines.normalise.bodies import exact_items, raw_items
 from pipelines.normalise.canonical import encodable, hash_of, leaves, members, object_text
@@ -130,7 +130,7 @@ class _Batch:
             found.setdefault(place, error)
         return found
 
-    def arrays(self) -> list[pa.Array]:
+    def arrays(self) -> list[Array]:
         """The columns of the table but for the read time; only of a batch without bad rows."""
         hashes = row_hashes(self._declared | self._unknown)
         extra = extra_objects(self._unknown, len(self._items))
@@ -140,7 +140,7 @@ class _Batch:
                 hashes[place] = row.row_hash
             places = np.zeros(len(self._items), np.bool_)
             places[[*apart]] = True
-            extra = pc.replace_with_mask(
+            extra = compute.replace_with_mask(
                 extra, pa.array(places), pa.array([row.extra for row in apart.values()], pa.string())
             )
         stored = [self._declared[f.path].stored for f in self._resource.fields]

@@ -97,9 +97,10 @@ def _is_one_object(page: RawPage) -> bool:
 
 
 def _raws_by_reader(body: bytes, count: int) -> Sequence[bytes] | None:
-    for form in (list[msgspec.Raw], _Envelope, msgspec.Raw):
+    forms: tuple[Any, ...] = (list[msgspec.Raw], _Envelope, msgspec.Raw)
+    for form in forms:
         try:
-            found = msgspec.json.decode(body, type=form)
+            found: Any = msgspec.json.decode(body, type=form)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             continue
         raws = found.items if isinstance(found, _Envelope) else found if isinstance(found, list) else [found]

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipelines.contract import Field, Kind
 from pipelines.contract.vocabulary import spelling_map
 from pipelines.lake.schemas import ARROW_TYPES
+from pipelines.normalise.arrow import Array, compute
 from pipelines.normalise.canonical import canonical_text, encodable, respelt
 from pipelines.normalise.identifiers import is_canonical_column
 from pipelines.normalise.instants import parse_v2_column
@@ -29,7 +29,6 @@ from pipelines.normalise.words import canonical_texts
 _NULL = type(None)
 _TEXTS = {str, _NULL}
 _NUMBERS = {int, float, _NULL}
-_INTEGERS = {int, _NULL}
 _FLAGS = {bool, _NULL}
 _LISTS = {list, _NULL}
 
@@ -40,14 +39,14 @@ Values = Sequence[Any]
 class Column:
     """A column of one batch.
 
-    stored: as the lake holds it; None for a field that the contract does not know.
+    stored: as the lake holds it; nulls for a field that the contract does not know.
     text: canonical JSON text of each value, null where it is null. quoted: the quotes are still missing around it.
     bad: row -> why its value cannot be read; such rows are null in both arrays.
     unlisted: rows for each word that a declared enum does not list.
     """
 
-    stored: pa.Array | None
-    text: pa.StringArray
+    stored: Array
+    text: Array
     quoted: bool = False
     bad: dict[int, Unreadable] = field(default_factory=dict)
     unlisted: Counter[str] = field(default_factory=Counter)
@@ -57,7 +56,7 @@ def read_column(declared: Field, values: Values) -> Column:
     """The column of a declared field."""
     types = set(map(type, values))
     if types <= {_NULL}:
-        return Column(pa.nulls(len(values), ARROW_TYPES[declared.kind]), pa.nulls(len(values), pa.string()))
+        return Column(_nulls(values, ARROW_TYPES[declared.kind]), _nulls(values, pa.string()))
     fast = _FAST[declared.kind](declared, values, types)
     return fast if fast is not None else _read_each(declared, values)
 
@@ -65,17 +64,15 @@ def read_column(declared: Field, values: Values) -> Column:
 def spell_column(path: str, values: Values, depth: int) -> Column:
     """The column of a field that the contract does not know: only its canonical text."""
     types = set(map(type, values))
-    try:
-        if types <= _TEXTS:
-            return Column(None, canonical_texts(pa.array(values, pa.string())), quoted=True)
-        if types <= _FLAGS:
-            return Column(None, pc.cast(pa.array(values, pa.bool_()), pa.string()))
-        if types <= _NUMBERS and (numbers := float_column(values)) is not None:
-            text = canonical_floats(numbers)
-            if text is not None:
-                return Column(None, text)
-    except UnicodeEncodeError:
-        pass
+    nothing = _nulls(values, pa.null())
+    if (texts := _text_array(values, types)) is not None:
+        return Column(nothing, canonical_texts(texts), quoted=True)
+    if types <= _FLAGS:
+        return Column(nothing, compute.cast(pa.array(values, pa.bool_()), pa.string()))
+    numbers = _number_array(values, types)
+    text = canonical_floats(numbers) if numbers is not None else None
+    if text is not None:
+        return Column(nothing, text)
     return _spell_each(path, values, depth)
 
 
@@ -84,7 +81,7 @@ def _uuids(_: Field, values: Values, types: set[type]) -> Column | None:
     if texts is None:
         return None
     if not is_canonical_column(texts):
-        texts = pc.ascii_lower(texts)
+        texts = compute.ascii_lower(texts)
         if not is_canonical_column(texts):
             return None
     return Column(texts, texts, quoted=True)
@@ -110,34 +107,40 @@ def _words(declared: Field, values: Values, types: set[type]) -> Column | None:
 
 def _instants(_: Field, values: Values, types: set[type]) -> Column | None:
     texts = _text_array(values, types)
-    instants = parse_v2_column(texts) if texts is not None else None
+    if texts is None:
+        return None
+    instants = parse_v2_column(texts)
     return None if instants is None else Column(instants, texts, quoted=True)
 
 
 def _money(_: Field, values: Values, types: set[type]) -> Column | None:
-    numbers = float_column(values) if types <= _NUMBERS else None
-    amounts = money_from_floats(numbers) if numbers is not None else None
-    text = canonical_floats(numbers) if amounts is not None else None
-    return None if text is None else Column(amounts, text)
+    return _stored_as(values, types, money_from_floats)
 
 
 def _measures(_: Field, values: Values, types: set[type]) -> Column | None:
-    numbers = float_column(values) if types <= _NUMBERS else None
-    text = canonical_floats(numbers) if numbers is not None else None
-    return None if text is None else Column(numbers, text)
+    return _stored_as(values, types, lambda numbers: numbers)
 
 
 def _integers(_: Field, values: Values, types: set[type]) -> Column | None:
-    numbers = float_column(values) if types <= _INTEGERS else None
+    if float in types:
+        return None
+    return _stored_as(values, types, lambda numbers: compute.cast(numbers, pa.int64()))
+
+
+def _stored_as(values: Values, types: set[type], store: Callable[[Array], Array | None]) -> Column | None:
+    numbers = _number_array(values, types)
     text = canonical_floats(numbers) if numbers is not None else None
-    return None if text is None else Column(pc.cast(numbers, pa.int64()), text)
+    if numbers is None or text is None:
+        return None
+    stored = store(numbers)
+    return None if stored is None else Column(stored, text)
 
 
 def _flags(_: Field, values: Values, types: set[type]) -> Column | None:
     if not types <= _FLAGS:
         return None
     flags = pa.array(values, pa.bool_())
-    return Column(flags, pc.cast(flags, pa.string()))
+    return Column(flags, compute.cast(flags, pa.string()))
 
 
 def _lists(declared: Field, values: Values, types: set[type]) -> Column | None:
@@ -205,10 +208,18 @@ def _spell_each(path: str, values: Values, depth: int) -> Column:
                 text[row] = encodable(canonical_text(value, depth))
             except Unreadable as error:
                 bad[row] = Unreadable(error.reason, path)
-    return Column(None, pa.array(text, pa.string()), bad=bad)
+    return Column(_nulls(values, pa.null()), pa.array(text, pa.string()), bad=bad)
 
 
-def _text_array(values: Values, types: set[type]) -> pa.StringArray | None:
+def _nulls(values: Values, kind: pa.DataType) -> Array:
+    return pa.array([None] * len(values), kind)
+
+
+def _number_array(values: Values, types: set[type]) -> Array | None:
+    return float_column(values) if types <= _NUMBERS else None
+
+
+def _text_array(values: Values, types: set[type]) -> Array | None:
     if not types <= _TEXTS:
         return None
     try:

@@ -8,9 +8,8 @@ from __future__ import annotations
 import re
 
 import numpy as np
-import pyarrow as pa
 
-from pipelines.normalise.buffers import fixed_width_bytes
+from pipelines.normalise.arrow import Array, fixed_width_bytes
 
 _UUID = re.compile(r"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}")
 _WIDTH = 36
@@ -22,7 +21,7 @@ def canonical_uuid(text: str) -> str | None:
     return text.lower() if _UUID.fullmatch(text) else None
 
 
-def is_canonical_column(texts: pa.StringArray) -> bool:
+def is_canonical_column(texts: Array) -> bool:
     """Whether every text that is not null is a lower-case UUID. False for a column of nulls only."""
     data = fixed_width_bytes(texts, _WIDTH)
     if not data or data.translate(None, b"0123456789abcdef-"):

@@ -14,9 +14,8 @@ import re
 from datetime import datetime, timedelta, timezone
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from pipelines.normalise.buffers import fixed_width_bytes
+from pipelines.normalise.arrow import Array, compute, fixed_width_bytes
 
 TYPE = pa.timestamp("us", tz="UTC")
 UTC = timezone.utc
@@ -27,7 +26,7 @@ _FORM = re.compile(
 _V2_WIDTH = 24
 _V2_MARKS = b"--T::.Z"
 """What is left of a v2 instant without its digits."""
-_FIRST_MICROSECONDS = pa.scalar(datetime(1, 1, 1, tzinfo=UTC), TYPE).value
+_FIRST_MICROSECONDS = (datetime(1, 1, 1, tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def parse_instant(text: str) -> datetime | None:
@@ -57,13 +56,13 @@ def instant_text(instant: datetime) -> str:
     return instant.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
-def parse_v2_column(texts: pa.StringArray) -> pa.TimestampArray | None:
+def parse_v2_column(texts: Array) -> Array | None:
     """A whole column at once, if every text in it is a valid instant in v2's canonical spelling; else None."""
     data = fixed_width_bytes(texts, _V2_WIDTH)
     if not data or data.translate(None, b"0123456789") != _V2_MARKS * (len(data) // _V2_WIDTH):
         return None
     try:
-        instants = pc.cast(texts, TYPE)
+        instants: Array = compute.cast(texts, TYPE)
     except pa.ArrowInvalid:
         return None
-    return None if pc.min(instants).value < _FIRST_MICROSECONDS else instants
+    return None if compute.min(instants).value < _FIRST_MICROSECONDS else instants

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipelines.contract import Kind, Resource
+from pipelines.normalise.arrow import Array, compute, join_texts
 from pipelines.normalise.columns import Column
 from pipelines.normalise.instants import instant_text
 from pipelines.normalise.model import Unreadable
@@ -24,14 +24,14 @@ from pipelines.normalise.words import escaped_texts
 _STORED_AS_TEXT = {Kind.UUID, Kind.TEXT, Kind.ENUM}
 
 
-def key_column(resource: Resource, columns: Mapping[str, Column]) -> tuple[pa.StringArray, dict[int, Unreadable]]:
+def key_column(resource: Resource, columns: Mapping[str, Column]) -> tuple[Array, dict[int, Unreadable]]:
     """The key text of each row, and why a row has none (its text is then null).
 
     columns: the declared fields, by path.
     """
     texts = _single(resource, columns) if len(resource.key) == 1 else _array(resource, resource.key, columns)
     if texts.null_count and resource.alternative_key:
-        texts = pc.coalesce(texts, _array(resource, resource.alternative_key, columns))
+        texts = compute.coalesce(texts, _array(resource, resource.alternative_key, columns))
     return texts, {} if not texts.null_count else _missing(resource, texts)
 
 
@@ -49,40 +49,46 @@ def key_of(resource: Resource, item: object) -> str | None:
     return None
 
 
-def _single(resource: Resource, columns: Mapping[str, Column]) -> pa.StringArray:
+def _single(resource: Resource, columns: Mapping[str, Column]) -> Array:
     texts = _plain(resource, resource.key[0], columns)
     if resource.by_path[resource.key[0]].kind is Kind.UUID:
         return texts
-    return pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
+    return _null_unless(compute.not_equal(texts, ""), texts)
 
 
-def _plain(resource: Resource, path: str, columns: Mapping[str, Column]) -> pa.StringArray:
+def _plain(resource: Resource, path: str, columns: Mapping[str, Column]) -> Array:
     """A key part as text: as stored; numbers and instants in their canonical spelling."""
     column = columns[path]
     if resource.by_path[path].kind in _STORED_AS_TEXT:
         return column.stored
     if resource.by_path[path].kind is Kind.INSTANT and not column.quoted:
-        return pc.replace_substring(column.text, '"', "")
+        unquoted: Array = compute.replace_substring(column.text, '"', "")
+        return unquoted
     return column.text
 
 
-def _array(resource: Resource, paths: tuple[str, ...], columns: Mapping[str, Column]) -> pa.StringArray:
+def _array(resource: Resource, paths: tuple[str, ...], columns: Mapping[str, Column]) -> Array:
     """The JSON array of the parts; null where a part of the key, or all of an alternative key, is null."""
     plain = [_plain(resource, path, columns) for path in paths]
-    quoted = [pc.binary_join_element_wise('"', escaped_texts(part), '"', "") for part in plain]
+    quoted = [join_texts('"', escaped_texts(part), '"') for part in plain]
     if paths is not resource.alternative_key:
-        return pc.binary_join_element_wise("[", pc.binary_join_element_wise(*quoted, ","), "]", "")
-    parts = [pc.coalesce(part, "null") for part in quoted]
-    texts = pc.binary_join_element_wise("[", pc.binary_join_element_wise(*parts, ","), "]", "")
-    return pc.if_else(pc.is_valid(pc.coalesce(*plain)), texts, pa.scalar(None, pa.string()))
+        return join_texts("[", compute.binary_join_element_wise(*quoted, ","), "]")
+    parts = [compute.coalesce(part, "null") for part in quoted]
+    texts = join_texts("[", compute.binary_join_element_wise(*parts, ","), "]")
+    return _null_unless(compute.is_valid(compute.coalesce(*plain)), texts)
 
 
-def _missing(resource: Resource, texts: pa.StringArray) -> dict[int, Unreadable]:
+def _null_unless(condition: Array, texts: Array) -> Array:
+    chosen: Array = compute.if_else(condition, texts, pa.scalar(None, pa.string()))
+    return chosen
+
+
+def _missing(resource: Resource, texts: Array) -> dict[int, Unreadable]:
     expected = " and ".join(resource.key)
     if resource.alternative_key:
         expected += " (or one of " + ", ".join(resource.alternative_key) + ")"
     path = resource.key[0] if len(resource.key) == 1 else None
-    rows = pc.indices_nonzero(texts.is_null()).to_pylist()
+    rows: list[int] = compute.indices_nonzero(texts.is_null()).to_pylist()
     return {row: Unreadable(f"expected the key {expected}, got nothing", path) for row in rows}
 
 

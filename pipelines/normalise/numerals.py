@@ -11,7 +11,8 @@ from decimal import Context, Decimal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+
+from pipelines.normalise.arrow import Array, compute
 
 Number = int | float | Decimal
 
@@ -66,7 +67,7 @@ def fit_money(value: Number) -> Decimal | None:
     return amount.quantize(_MONEY_STEP, context=_EXACT)
 
 
-def float_column(values: Sequence[int | float | None]) -> pa.DoubleArray | None:
+def float_column(values: Sequence[int | float | None]) -> Array | None:
     """A column of doubles, if no integer in it needs more than a double has; else None."""
     try:
         return pa.array(values, pa.float64())
@@ -74,15 +75,15 @@ def float_column(values: Sequence[int | float | None]) -> pa.DoubleArray | None:
         return None
 
 
-def canonical_floats(numbers: pa.DoubleArray) -> pa.StringArray | None:
+def canonical_floats(numbers: Array) -> Array | None:
     """canonical_number of a whole column; None if one of them has an exponent or is minus zero."""
     present = numbers.drop_null().to_numpy(zero_copy_only=False)
     size = np.abs(present)
     ordinary = (size >= 10.0**_PLAIN_FROM) & (size < 10.0 ** (_PLAIN_TO + 1)) | ((size == 0) & ~np.signbit(present))
-    return pc.cast(numbers, pa.string()) if bool(ordinary.all()) else None
+    return compute.cast(numbers, pa.string()) if bool(ordinary.all()) else None
 
 
-def money_from_floats(numbers: pa.DoubleArray) -> pa.Decimal128Array | None:
+def money_from_floats(numbers: Array) -> Array | None:
     """A column of amounts, if each is surely the one decimal with at most nine places that the double stands for.
 
     Such a decimal is unique below 2**22, and dividing the scaled whole number gives the double again only for it.
@@ -97,4 +98,4 @@ def money_from_floats(numbers: pa.DoubleArray) -> pa.Decimal128Array | None:
     words[:, 0] = scaled
     words[:, 1] = words[:, 0] >> 63
     validity = numbers.buffers()[0]
-    return pa.Decimal128Array.from_buffers(MONEY, len(amounts), [validity, pa.py_buffer(words)])
+    return pa.Decimal128Array.from_buffers(MONEY, len(amounts), [validity, pa.py_buffer(words.tobytes())])

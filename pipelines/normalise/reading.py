@@ -59,10 +59,10 @@ def _instant(value: Any) -> Any:
     return instant
 
 
-def _number(value: Any, expected: str) -> int | float | Decimal:
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-        raise Unreadable(f"expected {expected}, got {describe(value)}")
-    return value
+def _number(value: object, expected: str) -> int | float | Decimal:
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        return value
+    raise Unreadable(f"expected {expected}, got {describe(value)}")
 
 
 def _money(value: Any) -> Decimal:

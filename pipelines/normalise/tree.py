@@ -125,10 +125,9 @@ def _take_unknown(tree: Tree, values: list[Any], present: list[bool] | None, pat
         if depth < MAX_DEPTH:
             _walk(tree, _objects(values), _UNKNOWN, f"{path}.", depth + 1)
         else:
+            deeper = Unreadable(f"expected at most {MAX_DEPTH} levels of nesting, got more", path)
             for place in (place for place, parent in enumerate(parents) if parent):
-                tree.bad.setdefault(
-                    place, Unreadable(f"expected at most {MAX_DEPTH} levels of nesting, got more", path)
-                )
+                tree.bad.setdefault(place, deeper)
         present = [(present is None or present[place]) and not parent for place, parent in enumerate(parents)]
         if not any(present):
             return

@@ -6,10 +6,11 @@ Does not belong here: what is stored in text columns; that stays as it came.
 from __future__ import annotations
 
 from json import JSONEncoder
+from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from pipelines.normalise.arrow import Array, compute
 from pipelines.normalise.identifiers import canonical_uuid, is_canonical_column
 from pipelines.normalise.instants import instant_text, parse_instant, parse_v2_column
 
@@ -34,31 +35,38 @@ def canonical_string(text: str) -> str:
     return text
 
 
-def canonical_texts(texts: pa.StringArray) -> pa.StringArray:
+def canonical_texts(texts: Array) -> Array:
     """Canonical and escaped, without the quotes. Nulls stay."""
     if texts.null_count == len(texts):
         return texts
     if 4 * len(texts[:_SAMPLE].unique()) <= min(_SAMPLE, len(texts)):
         encoded = texts.dictionary_encode()
-        words = encoded.dictionary
-        canonical = _changed(words, pc.is_valid(words))
+        words: Array = encoded.dictionary
+        canonical = _changed(words, compute.is_valid(words))
         return texts if canonical is words else canonical.take(encoded.indices)
     if is_canonical_column(texts) or parse_v2_column(texts) is not None:
         return texts
-    return _changed(texts, pc.match_substring_regex(texts, _REMARKABLE))
+    return _changed(texts, compute.match_substring_regex(texts, _REMARKABLE))
 
 
-def escaped_texts(texts: pa.StringArray) -> pa.StringArray:
+def escaped_texts(texts: Array) -> Array:
     """Escaped, but otherwise as they are, without the quotes. Nulls stay."""
-    mask = pc.match_substring_regex(texts, _ESCAPED)
-    if not pc.any(mask).as_py():
+    mask = compute.match_substring_regex(texts, _ESCAPED)
+    if not compute.any(mask).as_py():
         return texts
     changed = [json_string(text)[1:-1] for text in texts.filter(mask).to_pylist()]
-    return pc.replace_with_mask(texts, mask, pa.array(changed, pa.string()))
+    return _replaced(texts, mask, changed)
 
 
-def _changed(texts: pa.StringArray, mask: pa.BooleanArray) -> pa.StringArray:
+def _changed(texts: Array, mask: Array) -> Array:
     """The texts with those of the mask made canonical; the very same array if that changes none."""
-    before = texts.filter(mask).to_pylist()
+    before: list[Any] = texts.filter(mask).to_pylist()
     after = [json_string(canonical_string(text))[1:-1] for text in before]
-    return texts if after == before else pc.replace_with_mask(texts, mask, pa.array(after, pa.string()))
+    if after == before:
+        return texts
+    return _replaced(texts, mask, after)
+
+
+def _replaced(texts: Array, mask: Array, by: list[str]) -> Array:
+    replaced: Array = compute.replace_with_mask(texts, mask, pa.array(by, pa.string()))
+    return replaced

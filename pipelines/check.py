@@ -21,6 +21,7 @@ def check_reach(api: ApiSettings, sync: SyncSettings, lake: LakeSettings) -> dic
     facts = {"tenant": api.base_url}
     facts |= asyncio.run(_ask_tenant(api, sync))
     store = Lake(lake.lake_root)
+    store.make()
     if "://" not in store.root:
         _try_writing(Path(store.root))
     facts["lake"] = f"{store.root} can be written"

@@ -180,7 +180,7 @@ def test_a_full_disk_is_said_and_nothing_is_half_written(tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(disk)], check=False, capture_output=True
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)], check=False, capture_output=True
     )
     if mounted.returncode:
         pytest.skip("this machine does not let us mount a small disk")
@@ -190,7 +190,7 @@ def test_a_full_disk_is_said_and_nothing_is_half_written(tmp_path):
         with pytest.raises(LakeError, match="is full"):
             for step in range(1000):
                 rng = random.Random(step)
-                rows = [(step * 100 + n, rng.randbytes(40).hex(), T0, False) for n in range(100)]
+                rows = [(step * 100 + n, rng.randbytes(400).hex(), T0, False) for n in range(100)]
                 table.commit(user_rows(rows), {APP: T0 + timedelta(seconds=step)})
                 done = step
         assert Lake(str(disk)).table(USERS).watermark(APP) == T0 + timedelta(seconds=done)

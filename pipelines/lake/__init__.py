@@ -19,6 +19,9 @@ class Lake:
 
     def __init__(self, root: str) -> None:
         self.root = root.rstrip("/")
+
+    def make(self) -> None:
+        """Make the lake's folder, so that a place that cannot be written is found before the first request."""
         if "://" not in self.root:
             _make_folder(Path(self.root))
 

@@ -7,6 +7,7 @@ Does not belong here: what a row or a watermark means (see changelog.py and oper
 from __future__ import annotations
 
 import errno
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -20,6 +21,8 @@ WRITER = "writer"
 """The application id that every commit of a table carries, so that of two writers from one snapshot one is refused."""
 
 COMMIT_ATTEMPTS = 20
+SPARE_BYTES = 1_000_000
+"""Room on the disk that a commit leaves for Delta's log."""
 
 
 class CommitRefused(Exception):
@@ -70,6 +73,7 @@ class DeltaStore:
 
         Raises CommitRefused when another writer was first; nothing is written then.
         """
+        _require_room(self.uri, rows.nbytes)
         properties = CommitProperties(
             app_transactions=[Transaction(app_id, version) for app_id, version in transactions.items()]
             + [Transaction(WRITER, (self.transaction(WRITER) or 0) + 1)]
@@ -80,6 +84,19 @@ class DeltaStore:
         except CommitFailedError as error:
             raise CommitRefused(str(error)) from None
         self.refresh()
+
+
+def _require_room(uri: str, size_bytes: int) -> None:
+    """Refuse before the disk is full: a write that fails half-way costs more than one that is not begun."""
+    if "://" in uri:
+        return
+    with _translated(uri):
+        free_bytes = shutil.disk_usage(uri).free
+    if free_bytes < size_bytes + SPARE_BYTES:
+        raise LakeError(
+            f"The disk that holds {uri} is full: {free_bytes / 1e6:.1f} MB are free, the next commit may need"
+            f" {(size_bytes + SPARE_BYTES) / 1e6:.1f} MB. Free some space and run again; nothing was half-written."
+        )
 
 
 def is_table(uri: str) -> bool:

@@ -70,6 +70,7 @@ def run_sync(
 
     async def session() -> RunReport:
         store = Lake(lake.lake_root)
+        store.make()
         async with open_client(api, sync) as client:
             return await sync_with(client, store, order, sync, progress)
 

@@ -1,0 +1,51 @@
+"""`python -m demo`: serve a demo tenant. The same as `chargelake demo serve`, with every option."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from demo.parameters import Bounds
+from demo.run import DEFAULT_HOST, serve
+from demo.tenant import DEFAULT_TOKEN_LIFETIME_SECONDS
+from demo.tokens import Credentials
+from demo.world.world import DEFAULT_SEED
+from pipelines.errors import ConfigurationError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Read the command line and serve; 0 after a clean stop, 2 for an argument that cannot be used."""
+    own = Credentials()
+    parser = argparse.ArgumentParser(prog="python -m demo", description="Serve a demo tenant on this machine.")
+    parser.add_argument("--port", type=int, default=8765, help="0 takes a free one")
+    parser.add_argument("--host", default=DEFAULT_HOST)
+    parser.add_argument("--today", metavar="YYYY-MM-DD", help="the day that the data ends on or shortly before")
+    parser.add_argument("--state", type=Path, metavar="FILE", help="keeps the tenant's times over restarts")
+    parser.add_argument("--seed", type=int, default=DEFAULT_SEED)
+    parser.add_argument("--token-lifetime", type=int, default=DEFAULT_TOKEN_LIFETIME_SECONDS, metavar="SECONDS")
+    parser.add_argument("--bounds", default=Bounds.HALF_OPEN.value, choices=[bounds.value for bounds in Bounds])
+    parser.add_argument("--client-id", default=own.client_id)
+    parser.add_argument("--client-secret", default=own.client_secret)
+    parser.add_argument("--api-key", default=own.api_key)
+    parser.add_argument("--audience", default=own.audience)
+    options = parser.parse_args(arguments)
+    try:
+        serve(
+            options.port,
+            host=options.host,
+            today=options.today,
+            state=options.state,
+            seed=options.seed,
+            token_lifetime=options.token_lifetime,
+            bounds=options.bounds,
+            client=Credentials(options.client_id, options.client_secret, options.api_key, options.audience),
+        )
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""What no real tenant has, under /_demo: moving the clock, the tenant's truth, what it was asked.
+
+Without token, because the server listens on this machine only.
+Does not belong here: anything of the API.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from demo.answers import ProblemError
+from demo.clock import Clock
+from demo.parameters import read_instant
+from demo.reads import array_of
+from demo.tables import CAR_MODEL_BODIES, Tables
+from demo.world.times import DAY_MS, HOUR_MS, iso
+from demo.world.world import World
+
+FARTHEST_DAYS = 3660
+"""A clock moved further by one call is taken for a mistake."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backstage:
+    """What the controls may see of the tenant. requests: counts by method and path template."""
+
+    world: World
+    clock: Clock
+    tables: Tables
+    requests: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """One control. answer: from backstage and the request's body to the JSON body."""
+
+    method: str
+    path: str
+    answer: Callable[[Backstage, bytes], bytes]
+
+
+def _rows(table: str) -> Callable[[Backstage], Iterable[bytes]]:
+    return lambda stage: (row.body for row in stage.tables[table])
+
+
+TRUTH: dict[str, Callable[[Backstage], Iterable[bytes]]] = {
+    "users": _rows("users"),
+    "vehicles": _rows("vehicles"),
+    "charging_locations": _rows("charging_locations"),
+    "sessions": _rows("sessions"),
+    "supported_car_models": lambda _stage: CAR_MODEL_BODIES,
+}
+"""All rows that the tenant has now, by the name of the lake's table."""
+
+
+def _advance(stage: Backstage, body: bytes) -> bytes:
+    now_ms = stage.clock.now_ms()
+    try:
+        order = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        order = None
+    target_ms = _target_ms(order, now_ms) if isinstance(order, dict) and len(order) == 1 else None
+    if target_ms is None:
+        raise ProblemError(400, 'Expected one of {"hours": n}, {"days": n} and {"to": "2024-03-01T00:00:00Z"}.')
+    if not now_ms <= target_ms <= now_ms + FARTHEST_DAYS * DAY_MS:
+        raise ProblemError(
+            400, f"Expected a moment from now ({iso(now_ms)}) to {FARTHEST_DAYS} days on; a clock never goes back."
+        )
+    stage.clock.advance_to(target_ms)
+    return _health(stage, b"")
+
+
+def _target_ms(order: dict[str, Any], now_ms: int) -> int | None:
+    name, value = next(iter(order.items()))
+    if name == "to" and isinstance(value, str):
+        return read_instant({"to": value}, "to")[0]
+    lengths_ms = {"hours": HOUR_MS, "days": DAY_MS}
+    if name in lengths_ms and isinstance(value, int | float) and not isinstance(value, bool):
+        return now_ms + round(value * lengths_ms[name])
+    return None
+
+
+def _health(stage: Backstage, _body: bytes) -> bytes:
+    now_ms = stage.clock.now_ms()
+    stage.tables.catch_up(now_ms)
+    rows = {name: sum(1 for _ in truth(stage)) for name, truth in TRUTH.items()}
+    return msgspec.json.encode({"status": "ok", "now": iso(now_ms), "rows": rows})
+
+
+def _stats(stage: Backstage, _body: bytes) -> bytes:
+    return msgspec.json.encode({"requests": dict(sorted(stage.requests.items()))})
+
+
+def _truth(name: str) -> Control:
+    return Control("GET", f"/_demo/truth/{name}", lambda stage, _body: array_of(TRUTH[name](stage)))
+
+
+CONTROLS = (
+    Control("POST", "/_demo/advance", _advance),
+    Control("GET", "/_demo/health", _health),
+    Control("GET", "/_demo/stats", _stats),
+    *map(_truth, TRUTH),
+)

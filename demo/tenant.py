@@ -1,0 +1,102 @@
+"""The demo tenant as a function from request to answer: no sockets, no clock of its own.
+
+Belongs here: the order in which a request is judged (path, method, token and key, parameters, the thing itself).
+Does not belong here: what each read answers (reads.py), bytes on a wire (server.py).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from demo.answers import ProblemError, Reply, json_reply, not_found
+from demo.api.model import PREFIX, TOKEN_PATH, Operation
+from demo.api.operations import OPERATIONS
+from demo.clock import Clock
+from demo.controls import CONTROLS, Backstage, Control
+from demo.parameters import Bounds, read_query
+from demo.reads import HANDLERS, Call
+from demo.routes import Routes
+from demo.tables import Tables
+from demo.tokens import Credentials, Tokens
+from demo.world.world import World
+
+DEFAULT_TOKEN_LIFETIME_SECONDS = 300
+UNMATCHED = "unmatched"
+
+
+class Tenant:
+    """One tenant: its world, its clock, its tokens, and what it has been asked so far.
+
+    requests: by method and path template, such as `GET /users`; what no path matched counts as `unmatched`.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        clock: Clock,
+        *,
+        credentials: Credentials | None = None,
+        token_lifetime_seconds: int = DEFAULT_TOKEN_LIFETIME_SECONDS,
+        bounds: Bounds = Bounds.HALF_OPEN,
+    ) -> None:
+        self.requests: Counter[str] = Counter()
+        self._world = world
+        self._clock = clock
+        self._tables = Tables(world, clock.now_ms())
+        self._backstage = Backstage(world, clock, self._tables, self.requests)
+        self._bounds = bounds
+        self._tokens = Tokens(credentials or Credentials(), clock, token_lifetime_seconds)
+        self._reads: Routes[Operation] = Routes((op.path, op) for op in OPERATIONS if op.id in HANDLERS)
+        self._controls: Routes[Control] = Routes((control.path, control) for control in CONTROLS)
+
+    def respond(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        """Answer one request.
+
+        path: without the query, as sent. query: without the question mark. headers: names in lower case.
+        """
+        self._tables.catch_up(self._clock.now_ms())
+        try:
+            if path.startswith(PREFIX + "/"):
+                return self._read(method, path, query, headers)
+            if path == TOKEN_PATH:
+                self._count(method, TOKEN_PATH)
+                _allow(method, "POST")
+                return self._tokens.issue(headers, body)
+            return self._control(method, path, query, body)
+        except ProblemError as problem:
+            return problem.reply(path)
+
+    def _read(self, method: str, path: str, query: str, headers: Mapping[str, str]) -> Reply:
+        found = self._reads.find(path.removeprefix(PREFIX))
+        if found is None:
+            raise self._no_such_path()
+        operation, ids = found
+        self._count(method, operation.path)
+        _allow(method, "GET")
+        self._tokens.check(headers)
+        values = read_query(query, operation.parameter_names)
+        call = Call(self._world, self._tables, self._bounds, self._clock.now_ms(), ids, values)
+        return json_reply(HANDLERS[operation.id](call))
+
+    def _control(self, method: str, path: str, query: str, body: bytes) -> Reply:
+        found = self._controls.find(path)
+        if found is None:
+            raise self._no_such_path()
+        control, _ = found
+        self._count(method, control.path)
+        _allow(method, control.method)
+        read_query(query, ())
+        return json_reply(control.answer(self._backstage, body))
+
+    def _no_such_path(self) -> ProblemError:
+        self.requests[UNMATCHED] += 1
+        return not_found("There is nothing at this path.")
+
+    def _count(self, method: str, template: str) -> None:
+        self.requests[f"{method} {template}"] += 1
+
+
+def _allow(method: str, allowed: str) -> None:
+    if method != allowed:
+        raise ProblemError(405, f"Expected {allowed}.", headers={"Allow": allowed})

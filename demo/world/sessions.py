@@ -1,0 +1,123 @@
+"""Sessions: the source's plug-ins at the tenant's time, with everything the API would say about them.
+
+The source's oddities stay: rows without a plug-out, without length, twice at one moment, days long.
+Does not belong here: money (charging.py), JSON and what is visible when (render.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from demo.world.draw import Draw, stable_id
+from demo.world.people import Household, Location
+from demo.world.source import SourceSession
+from demo.world.times import MINUTE_MS, Shift
+
+FOLLOW_UP_MINUTES = 1
+"""A plug-in so soon after a managed one's end is what follows a forced end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One plug-in. location: as it was recognised, None where it was not. end_ms: None where it never was seen to end.
+
+    status: once it has ended (Active where it never does). Levels: percent, None for cars that do not tell.
+    """
+
+    id: str
+    user_id: str
+    vehicle_id: str
+    location: Location | None
+    start_ms: int
+    end_ms: int | None
+    energy_kwh: float
+    power_kw: float
+    is_managed: bool
+    status: str
+    start_level: int | None
+    end_level: int | None
+    calibration: str
+
+
+def build_sessions(
+    draw: Draw, shift: Shift, sources: Sequence[SourceSession], households: Mapping[str, Household]
+) -> list[Session]:
+    """All sessions, in the source's order."""
+    forced, follow_ups = _forced_ends(sources)
+    return [
+        _session(draw, shift, source, households[source.user], source.number in forced, source.number in follow_ups)
+        for source in sources
+    ]
+
+
+def _session(
+    draw: Draw, shift: Shift, source: SourceSession, household: Household, is_forced: bool, is_follow_up: bool
+) -> Session:
+    model, number = household.vehicle.model, source.number
+    location = None if draw.chance(0.02, "unrecognised", number) else household.locations[source.garage]
+    is_managed = model.can_be_managed and location is not None and not is_follow_up
+    start_ms = shift.to_ms(source.start) + _within_minute(draw, source.user, source.start)
+    end_ms = None
+    if source.end is not None:
+        # Summer time can swallow a short session's hour, but nothing ends before it starts.
+        end_ms = max(start_ms, shift.to_ms(source.end) + _within_minute(draw, source.user, source.end))
+    levels = _levels(draw, source, model.battery_kwh) if "StateOfCharge" in model.capabilities else (None, None)
+    return Session(
+        id=stable_id("session", number),
+        user_id=household.user.id,
+        vehicle_id=household.vehicle.id,
+        location=location,
+        start_ms=start_ms,
+        end_ms=end_ms,
+        energy_kwh=source.energy_kwh,
+        power_kw=model.power_kw,
+        is_managed=is_managed,
+        status="Active" if end_ms is None else "ForceEnded" if is_forced and is_managed else "Complete",
+        start_level=levels[0],
+        end_level=levels[1],
+        calibration=draw.one_of(("Complete", "Complete", "InProgress", "NotStarted"), "calibration", number),
+    )
+
+
+def _within_minute(draw: Draw, user: str, minute: datetime) -> int:
+    """Milliseconds into the source's minute: the same for all that happens to a user in one minute, so order stays."""
+    return draw.whole(MINUTE_MS, "within", user, minute)
+
+
+def _levels(draw: Draw, source: SourceSession, battery_kwh: float) -> tuple[int, int]:
+    gained = min(round(100 * source.energy_kwh / battery_kwh), 100)
+    lowest = min(5, 100 - gained)
+    start = lowest + draw.whole(101 - gained - lowest, "level", source.number)
+    return start, start + gained
+
+
+def _forced_ends(sources: Iterable[SourceSession]) -> tuple[set[int], set[int]]:
+    """Numbers of the sessions that were ended by force, and of those that follow them."""
+    forced, follow_ups = set(), set()
+    for earlier, later in _neighbours(sources):
+        if earlier.end is None or earlier.number in follow_ups:
+            continue
+        minutes = (later.start - earlier.end).total_seconds() / 60
+        if 0 <= minutes <= FOLLOW_UP_MINUTES and earlier.start < earlier.end:
+            forced.add(earlier.number)
+            follow_ups.add(later.number)
+    return forced, follow_ups
+
+
+def _neighbours(sources: Iterable[SourceSession]) -> Iterator[tuple[SourceSession, SourceSession]]:
+    """Each session with the next of the same user in the same garage."""
+    last: dict[tuple[str, str], SourceSession] = {}
+    for source in sources:
+        place = (source.user, source.garage)
+        if place in last:
+            yield last[place], source
+        last[place] = source
+
+
+def as_of(session: Session, now_ms: int) -> Session:
+    """The session as the tenant knows it at a moment: without an end that is still to come."""
+    if session.end_ms is None or session.end_ms <= now_ms:
+        return session
+    return replace(session, end_ms=None, status="Active")

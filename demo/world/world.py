@@ -1,0 +1,56 @@
+"""The whole world of one tenant, and the moment at which its clock starts.
+
+Does not belong here: how any of it is asked for (demo/tenant.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from demo.world.draw import Draw
+from demo.world.people import Household, build_households
+from demo.world.sessions import Session, build_sessions
+from demo.world.source import read_sessions
+from demo.world.times import Shift, latest_shift, wall_ms
+
+DEFAULT_SEED = 20260101
+
+
+@dataclass(frozen=True)
+class World:
+    """households: by user id. sessions: in order of start. start_ms: when the tenant's clock starts."""
+
+    draw: Draw
+    shift: Shift
+    households: dict[str, Household]
+    sessions: list[Session]
+    start_ms: int
+
+
+def build_world(shift: Shift, seed: int = DEFAULT_SEED) -> World:
+    """The tenant's world: every session of the source, moved; ids do not depend on the move."""
+    draw, sources = Draw(seed), read_sessions()
+    by_name = build_households(draw, shift, sources)
+    return World(
+        draw=draw,
+        shift=shift,
+        households={household.user.id: household for household in by_name.values()},
+        sessions=build_sessions(draw, shift, sources, by_name),
+        start_ms=shift.to_ms(_end_of_last_day()),
+    )
+
+
+def shift_until(not_after_ms: int) -> Shift:
+    """The latest whole-week move that brings the end of the source's last day to no later than this instant."""
+    return latest_shift(_end_of_last_day(), not_after_ms)
+
+
+def end_of_day_ms(day: date) -> int:
+    """The instant at which a local day in Oslo is over."""
+    return wall_ms(datetime.combine(day + timedelta(days=1), time.min))
+
+
+def _end_of_last_day() -> datetime:
+    last = max(row.end or row.start for row in read_sessions())
+    return datetime.combine(last.date() + timedelta(days=1), time.min)

@@ -1,0 +1,91 @@
+"""A demo tenant as a process of its own, and what tests ask of it behind the API's back.
+
+Does not belong here: asking the API itself; that is what is tested.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from demo.api.model import PREFIX, TOKEN_PATH
+from demo.run import credentials
+from demo.tokens import Credentials
+
+
+@dataclass(frozen=True)
+class RunningTenant:
+    """One demo tenant that answers at `address`."""
+
+    address: str
+    process: subprocess.Popen[str]
+
+    @property
+    def base_url(self) -> str:
+        return self.address + PREFIX
+
+    @property
+    def token_url(self) -> str:
+        return self.address + TOKEN_PATH
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The SMART_CHARGING_* settings that reach it."""
+        return credentials(self.address)
+
+    def truth(self, collection: str) -> list[dict[str, Any]]:
+        """Every current row of a lake table, in the API's JSON."""
+        return self._ask(f"/_demo/truth/{collection}")
+
+    def advance(self, **order: float | str) -> dict[str, Any]:
+        """Move the clock: hours=, days= or to=. Returns what `health` does."""
+        return self._ask("/_demo/advance", json.dumps(order).encode())
+
+    def stats(self) -> dict[str, int]:
+        """How often each path was asked, by `METHOD /template`."""
+        return self._ask("/_demo/stats")["requests"]
+
+    def health(self) -> dict[str, Any]:
+        """The tenant's `now`, and how many rows each table has."""
+        return self._ask("/_demo/health")
+
+    def headers(self) -> dict[str, str]:
+        """What a request must carry, with a fresh token."""
+        own = Credentials()
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": own.client_id,
+            "client_secret": own.client_secret,
+            "audience": own.audience,
+        }
+        grant = self._ask(TOKEN_PATH, urllib.parse.urlencode(form).encode())
+        return {"Authorization": f"Bearer {grant['access_token']}", "ApiKey": own.api_key}
+
+    def _ask(self, path: str, body: bytes | None = None) -> Any:
+        with urllib.request.urlopen(self.address + path, body, timeout=30) as answer:
+            return json.load(answer)
+
+
+@contextmanager
+def running_tenant(**options: object) -> Iterator[RunningTenant]:
+    """Start a tenant on a free port; options are those of `python -m demo`, with underscores."""
+    arguments = [part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+    command = [sys.executable, "-m", "demo", "--port", "0", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            found = re.search(r"http://\S+", line)
+            assert found, f"the demo tenant did not start: {line!r}"
+            yield RunningTenant(found.group(), process)
+        finally:
+            process.terminate()
+            process.wait(timeout=20)

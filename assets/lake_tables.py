@@ -165,7 +165,7 @@ def _record_columns(schema: pa.Schema) -> TableSchema:
     return TableSchema([_column(column, {}, is_required=not column.nullable) for column in schema])
 
 
-def _column(column: pa.Field[Any], tags: Mapping[str, str], *, is_required: bool) -> TableColumn:
+def _column(column: "pa.Field[Any]", tags: Mapping[str, str], *, is_required: bool) -> TableColumn:
     return TableColumn(
         column.name, str(column.type), constraints=TableColumnConstraints(nullable=not is_required), tags=tags
     )

@@ -125,3 +125,30 @@ def test_a_home_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "home").write_text("a file where a folder should be")
     with pytest.raises(WarehouseError, match="check CHARGELAKE_HOME"):
         prepare(LakeSettings(home=tmp_path / "home"))
+
+
+def test_what_any_model_has_not_read_is_offered_to_all(tmp_path):
+    """After a build that failed between two models, the one behind must still be told what it has missed."""
+    lake, tenant = Lake(str(tmp_path / "lake")), Tenant()
+    settings = LakeSettings(home=tmp_path)
+    nights = [tenant.sessions(3, NIGHT, at("2026-04-01")) for _ in range(3)]
+
+    def offered(*built: str) -> set[str]:
+        """Prepare a build, say which keys it offers, and note that it built these models."""
+        preparation = prepare(settings)
+        with duckdb.connect(str(settings.build_file)) as connection:
+            keys = {row[0] for row in connection.execute("select id from changes.sessions").fetchall()}
+            for model in built:
+                connection.execute("delete from state.models_built where model = ?", [model])
+                connection.execute("insert into state.models_built values (?, ?)", [model, preparation.build_id])
+        return keys
+
+    ids = [{row["id"] for row in night} for night in nights]
+    lake.append("sessions", nights[0], NIGHT)
+    assert offered() == ids[0]
+    assert offered("marts.dim_users", "marts.fct_sessions") == ids[0]
+    lake.append("sessions", nights[1], at("2026-03-02"))
+    assert offered("marts.dim_users") == ids[1]
+    lake.append("sessions", nights[2], at("2026-03-03"))
+    assert offered("marts.dim_users", "marts.fct_sessions") == ids[1] | ids[2]
+    assert offered() == set()

@@ -29,18 +29,17 @@ TOTALS = """
 """
 
 LAST_DAYS = """
-    select local_date,
+    select local_date as day,
            count(*) as sessions,
-           count(distinct user_id) as active_users,
-           round(sum(energy_kwh), 1) as energy_kwh,
+           count(distinct user_id) as users,
+           round(sum(energy_kwh), 1) as kwh,
            round(100.0 * count(*) filter (where is_managed) / count(*)) as managed_percent,
-           round(sum(charge_costs), 2) as charge_costs,
-           round(sum(savings), 2) as savings,
-           currency
+           round(sum(charge_costs) filter (where currency = 'NOK'), 2) as costs_nok,
+           round(sum(savings) filter (where currency = 'NOK'), 2) as savings_nok
     from marts.fct_sessions
-    group by local_date, currency
-    order by local_date desc, sessions desc
-    limit 10
+    group by local_date
+    order by local_date desc
+    limit 7
 """
 
 EXAMPLE = "select * from marts.agg_daily_kpis order by local_date desc limit 5"
@@ -78,7 +77,7 @@ def _night(settings: LakeSettings, *, again: bool) -> int:
         console.out.print(f"This was an incremental night: {requests} requests, {written} rows written.")
     if night.published is not None:
         for title, sql in (("In all", TOTALS), ("The last days", LAST_DAYS)):
-            console.out.rule(title, align="left")
+            console.heading(title)
             console.show_rows(*query(sql, file=settings.published_file), as_json=False)
         console.out.print(f"\nThe warehouse: {settings.published_file}", highlight=False, soft_wrap=True)
         console.out.print(f"Ask it:        {sys.argv[0]} query '{EXAMPLE}'", highlight=False, soft_wrap=True)

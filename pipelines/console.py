@@ -6,6 +6,7 @@ Progress is drawn on standard error and only on a terminal. Does not belong here
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
     from warehouse.build import BuildReport
     from warehouse.publish import PublishReport
 
-out = Console()
+WIDE = 4096
+"""Columns where the output is no terminal: nothing is folded there."""
+
+out = Console() if sys.stdout.isatty() else Console(width=WIDE)
 err = Console(stderr=True)
 
 Cell = object
@@ -73,16 +77,13 @@ def show_run(report: RunReport, *, as_json: bool) -> None:
             {"run_id": report.run_id, "until": report.until, "status": report.status.value, "collections": records}
         )
         return
-    table = _table(
-        "collection", "status", *(">" + name for name in ("read", "new", "changed", "set aside", "requests"))
-    )
-    table.add_column("complete up to (UTC)")
+    table = _table("collection", "status", ">read", ">new", ">changed", ">aside", ">requests", "complete to (UTC)")
     for collection in report.collections:
+        numbers = (collection.rows_read, collection.rows_new, collection.rows_changed, collection.rows_set_aside)
         table.add_row(
             collection.collection,
             collection.status.value,
-            *(f"{number:,}" for number in (collection.rows_read, collection.rows_new, collection.rows_changed)),
-            f"{collection.rows_set_aside:,}",
+            *(f"{number:,}" for number in numbers),
             f"{collection.counters.requests:,}",
             _moment(collection.watermark),
         )
@@ -163,7 +164,7 @@ def show_status(tables: Sequence[TableStatus], *, as_json: bool) -> None:
     if not tables:
         out.print("The lake is empty. Run `chargelake sync` to fill it.")
         return
-    view = _table("collection", ">rows", "complete up to (UTC)", "last run (UTC)", "status", ">set aside", ">drift")
+    view = _table("collection", ">rows", "complete to (UTC)", "last run (UTC)", "status", ">aside", ">drift")
     for table in tables:
         watermark = next(iter(table.watermarks.values()), None)
         view.add_row(
@@ -188,7 +189,7 @@ def show_rows(columns: Sequence[str], rows: Sequence[Sequence[Cell]], *, as_json
         return
     table = _table(*columns)
     for row in rows:
-        table.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
+        table.add_row(*(escape(_shown(cell)) for cell in row))
     out.print(table)
 
 
@@ -201,6 +202,18 @@ def show_facts(facts: Mapping[str, object], *, as_json: bool) -> None:
         out.print(f"{name}: {escape(str(value))}", highlight=False, soft_wrap=True)
 
 
+def heading(text: str) -> None:
+    """A line over what follows."""
+    out.print(f"\n[bold]{escape(text)}[/]", highlight=False)
+
+
+def _shown(cell: Cell) -> str:
+    """A cell for people: floating-point numbers without the noise of their last digits."""
+    if cell is None:
+        return ""
+    return f"{cell:.12g}" if isinstance(cell, float) else str(cell)
+
+
 def _table(*names: str) -> Table:
     """A table; a name that begins with `>` is a column aligned to the right."""
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -210,7 +223,7 @@ def _table(*names: str) -> Table:
 
 
 def _moment(instant: datetime | None) -> str:
-    return "-" if instant is None else f"{instant:%Y-%m-%d %H:%M:%S}"
+    return "-" if instant is None else f"{instant:%Y-%m-%d %H:%M}"
 
 
 def _plain(value: object) -> object:

@@ -28,7 +28,7 @@ def row_hashes(columns: Mapping[str, Column]) -> list[str]:
 
 def extra_objects(unknown: Mapping[str, Column], size: int) -> Array:
     """The object of each row's unknown fields, null for a row without any."""
-    if not unknown:
+    if all(column.text.null_count == size for column in unknown.values()):
         return pa.nulls(size, pa.string())
     texts = _members(unknown)
     nothing = compute.equal(compute.binary_length(texts), 1)

@@ -8,21 +8,21 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.normalise.brackets import find_elements
 from pipelines.normalise.model import RawPage
+from pipelines.normalise.numerals import exact_number
 
 DOUBLE_DIGITS = 15
 """Significant digits that a double surely keeps."""
 
 _STRIDE = 8
 _LONG_NUMBER = re.compile(rb"[0-9.]{%d}" % (DOUBLE_DIGITS + 1))
-_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},:]', re.DOTALL)
 
 
 class _Envelope(msgspec.Struct):
@@ -60,16 +60,6 @@ def has_long_number(body: bytes) -> bool:
 def _is_numeric(data: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
     """Digits and the point (and a slash, which does no harm)."""
     return data - np.uint8(ord(".")) < np.uint8(12)
-
-
-def exact_number(text: str) -> float | Decimal:
-    """A JSON number with fraction or exponent, as a float if its shortest spelling says the same."""
-    number = float(text)
-    try:
-        exact = Decimal(text)
-        return number if Decimal(repr(number)) == exact else exact
-    except InvalidOperation:
-        return number
 
 
 _EXACT = msgspec.json.Decoder(float_hook=exact_number)
@@ -110,24 +100,5 @@ def _raws_by_reader(body: bytes, count: int) -> Sequence[bytes] | None:
 
 
 def _raws_by_brackets(body: bytes, count: int) -> Sequence[bytes] | None:
-    """The elements of the array `items`, or of the body if that is an array, by counting brackets alone."""
-    raws: list[bytes] = []
-    depth, start, level, inside = 0, 0, 0, False
-    before: tuple[bytes, ...] = (b"", b"")
-    for found in _TOKEN.finditer(body):
-        token = found.group()
-        if token in b"]}" and inside and depth == level:
-            if body[start : found.start()].strip():
-                raws.append(body[start : found.start()].strip())
-            inside = False
-        if token in b"[{":
-            if not inside and token == b"[" and (depth == 0 or (depth == 1 and before == (b'"items"', b":"))):
-                raws, inside, start, level = [], True, found.end(), depth + 1
-            depth += 1
-        elif token in b"]}":
-            depth -= 1
-        elif token == b"," and inside and depth == level:
-            raws.append(body[start : found.start()].strip())
-            start = found.end()
-        before = (before[1], token)
-    return raws if depth == 0 and len(raws) == count else None
+    found = find_elements(body)
+    return found.raws if found is not None and len(found.raws) == count else None

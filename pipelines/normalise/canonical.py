@@ -21,6 +21,7 @@ Does not belong here: what is stored in columns (reading.py, columns.py).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from functools import lru_cache
@@ -38,6 +39,8 @@ MAX_DEPTH = 64
 """Levels of arrays and objects in an item; a deeper one is set aside."""
 MAX_PATH_CHARACTERS = 1_000_000
 """Of all paths of an item together; one with more (nested names repeat in each path) is set aside."""
+
+OUT_OF_BOUNDS = "whose exponent no reader can hold"
 
 Spelling = Mapping[str, str]
 
@@ -114,6 +117,8 @@ def canonical_text(value: Any, depth: int = 1) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float | Decimal):
+        if isinstance(value, float) and not math.isfinite(value):
+            raise Unreadable(f"expected a number, got one {OUT_OF_BOUNDS}")
         return canonical_number(value)
     if depth > MAX_DEPTH:
         raise Unreadable(f"expected at most {MAX_DEPTH} levels of nesting, got more")

@@ -7,7 +7,7 @@ Does not belong here: booleans and texts, which are no numbers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Context, Decimal
+from decimal import Context, Decimal, InvalidOperation
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +17,7 @@ from pipelines.normalise.arrow import Array, compute
 Number = int | float | Decimal
 
 MONEY = pa.decimal128(38, 9)
+_MAX_INT_DIGITS = 4000
 _MONEY_DECIMALS = 9
 _MONEY_INTEGER_DIGITS = 29
 _MONEY_STEP = Decimal(1).scaleb(-_MONEY_DECIMALS)
@@ -24,13 +25,28 @@ _EXACT = Context(prec=64)
 _SCALE = 1e9
 _EXACT_MONEY = 2.0**22
 """Below this, two decimals with nine places are never the same double."""
-_PLAIN_FROM, _PLAIN_TO = -6, 14
-"""Powers of ten of the first digit between which a number is spelt without an exponent."""
+_PLAIN_FROM, _PLAIN_TO = -6, 9
+"""Powers of ten of the first digit between which a number is spelt without an exponent; as Arrow does."""
 
 
 def to_decimal(value: Number) -> Decimal:
     """Exactly what the JSON said. A float stands for its shortest decimal spelling."""
     return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+
+
+def exact_number(text: str) -> float | Decimal:
+    """A JSON number with fraction or exponent, as a float if its shortest spelling says the same."""
+    number = float(text)
+    try:
+        exact = Decimal(text)
+        return number if Decimal(repr(number)) == exact else exact
+    except InvalidOperation:
+        return number
+
+
+def exact_whole_number(text: str) -> int | Decimal:
+    """A JSON number without fraction and exponent. Python's int ends at some thousand digits, Decimal does not."""
+    return int(text) if len(text) <= _MAX_INT_DIGITS else Decimal(text)
 
 
 def canonical_number(value: Number) -> str:

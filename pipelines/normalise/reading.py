@@ -12,7 +12,7 @@ from typing import Any
 
 from pipelines.contract import Field, Kind
 from pipelines.contract.vocabulary import spelling_map
-from pipelines.normalise.canonical import respelt
+from pipelines.normalise.canonical import OUT_OF_BOUNDS, respelt
 from pipelines.normalise.identifiers import canonical_uuid
 from pipelines.normalise.instants import parse_instant
 from pipelines.normalise.model import Unreadable, describe
@@ -61,6 +61,8 @@ def _instant(value: Any) -> Any:
 
 def _number(value: object, expected: str) -> int | float | Decimal:
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        if isinstance(value, float) and not math.isfinite(value):
+            raise Unreadable(f"expected {expected}, got a number {OUT_OF_BOUNDS}")
         return value
     raise Unreadable(f"expected {expected}, got {describe(value)}")
 

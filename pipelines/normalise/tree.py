@@ -138,7 +138,7 @@ def _take_unknown(tree: Tree, values: list[Any], present: list[bool] | None, pat
 def _chosen(tree: Tree, objects: list[Item], names: list[str], prefix: str) -> list[str]:
     """The unknown names to read as columns: the most frequent ones. Items with any other are set apart."""
     fit = [name for name in names if len(prefix) + len(name) <= MAX_UNKNOWN_PATH and _is_unicode(name)]
-    spare = MAX_UNKNOWN_COLUMNS - len(tree.unknown)
+    spare = max(0, MAX_UNKNOWN_COLUMNS - len(tree.unknown))
     if len(fit) > spare:
         frequency = Counter(chain.from_iterable(objects))
         fit = sorted(fit, key=lambda name: (-frequency[name], name))[:spare]

@@ -43,7 +43,7 @@ def rows_of(settings: LakeSettings, table: str) -> list[dict]:
     """All rows of a table of the build, as Python values."""
     with duckdb.connect(str(settings.build_file), read_only=True) as connection:
         connection.execute("set TimeZone = 'UTC'")
-        return connection.execute(f"select * from {table}").to_arrow_table().to_pylist()
+        return connection.sql(f"select * from {table}").to_arrow_table().to_pylist()
 
 
 def everything(settings: LakeSettings) -> dict[str, list[tuple]]:

@@ -82,7 +82,7 @@ def test_a_reader_that_stays_is_not_disturbed_and_newcomers_see_the_new(settings
     publish(settings)
     script = (
         "import duckdb, sys; c = duckdb.connect(sys.argv[1], read_only=True); print('open', flush=True); input();"
-        "print(c.sql('select min(build), max(build), count(*) from marts.a').fetchone(), flush=True)"
+        "print(c.execute('select min(build), max(build), count(*) from marts.a').fetchone(), flush=True)"
     )
     other_process = subprocess.Popen(
         [sys.executable, "-c", script, str(settings.published_file)],

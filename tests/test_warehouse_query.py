@@ -53,6 +53,13 @@ def test_frame_takes_parameters_and_a_file(current, tmp_path):
         frame("select 1", file=tmp_path / "elsewhere.duckdb")
 
 
+def test_a_statement_without_rows_gives_an_empty_frame_and_a_wrong_one_an_error(current):
+    assert frame("set threads = 1").empty
+    for wrong in ("select no_such_column from marts.a", "drop table marts.a", "select (i - 1)::utinyint from marts.a"):
+        with pytest.raises(WarehouseError, match="the query failed"):
+            frame(wrong)
+
+
 def test_frame_types(current):
     data = frame(
         "select timestamptz '2026-03-29 01:30:00+00' as instant, timestamp '2026-03-29 03:30:00' as local, "

@@ -65,7 +65,7 @@ def test_what_was_committed_after_pinning_is_not_seen(database, tmp_path, as_url
     assert (earlier.version, pinned.version) == (0, 1)
     assert values(database, "select count(*) from lake.sessions") == [7]
     assert set(values(database, "select id from changes.sessions")) == {row["id"] for row in [*second, first[0]]}
-    stored = database.execute("select * from lake.sessions").to_arrow_table().sort_by("_row_hash").to_pylist()
+    stored = database.sql("select * from lake.sessions").to_arrow_table().sort_by("_row_hash").to_pylist()
     assert stored == sorted(lake.versions["sessions"][:7], key=lambda row: row["_row_hash"])
 
 

@@ -33,7 +33,11 @@ def frame(
     where every digit counts). Raises WarehouseError when nothing is published, or with DuckDB's words on a bad query.
     """
     with _open(file) as connection:
-        table = _run(connection, sql, params).to_arrow_table()
+        try:
+            relation = connection.sql(sql, params=params)
+            table = relation.to_arrow_table() if relation is not None else pa.table({})
+        except duckdb.Error as error:
+            raise WarehouseError(f"the query failed: {error}") from error
     return _without_decimals(table).to_pandas(date_as_object=False)
 
 
@@ -45,20 +49,11 @@ def query(sql: str, *, file: Path | str | None = None) -> tuple[list[str], list[
     with _open(file) as connection:
         connection.execute("set enable_external_access = false")
         connection.execute("set lock_configuration = true")
-        answer = _run(connection, sql, None)
         try:
+            answer = connection.execute(sql)
             return [str(column[0]) for column in answer.description or []], answer.fetchall()
         except duckdb.Error as error:
             raise WarehouseError(f"the query failed: {error}") from error
-
-
-def _run(
-    connection: duckdb.DuckDBPyConnection, sql: str, params: Sequence[Any] | Mapping[str, Any] | None
-) -> duckdb.DuckDBPyConnection:
-    try:
-        return connection.execute(sql, params)
-    except duckdb.Error as error:
-        raise WarehouseError(f"the query failed: {error}") from error
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from pipelines.contract.model import Answer
 from pipelines.normalise import canonical_hash, normalise
 from pipelines.normalise.canonical import members, object_text
 
-PATIENT = settings(deadline=None, max_examples=200)
+PATIENT = settings(deadline=None, max_examples=100)
 
 names = st.one_of(
     st.sampled_from(["note", "address", "coordinates", "a.b", "address.city", "x\\", "", 'q"', "é", "Status", "id2"]),

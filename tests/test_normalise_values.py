@@ -274,3 +274,12 @@ def test_a_float_stands_for_its_shortest_spelling():
     assert to_decimal(0.1) == Decimal("0.1")
     assert type(from_json("27.400000000000002")) is float
     assert from_json("27.4000000000000021") == Decimal("27.4000000000000021")
+
+
+def test_where_spelling_without_an_exponent_ends():
+    for power in range(-12, 25):
+        for digits in (1, 1.5, 9.99999, 1.0000001):
+            number = float(f"{digits}e{power}")
+            assert canonical_number(number) == canonical_number(Decimal(f"{digits}e{power}"))
+            assert ("e" in canonical_number(number)) == (not -6 <= power <= 9)
+            assert json_texts(spell_column("x", [number, None], 1)) == [canonical_number(number), None]

@@ -67,6 +67,8 @@ _EXACT = msgspec.json.Decoder(float_hook=exact_number)
 
 def raw_items(page: RawPage) -> Callable[[int], str]:
     """Index of an item -> its JSON as it came."""
+    if _is_one_object(page):
+        return lambda _: page.body.strip().decode("utf-8", "backslashreplace")
     raws = _raws_by_reader(page.body, len(page.items)) or _raws_by_brackets(page.body, len(page.items))
     if raws is None:
         return lambda index: json.dumps(page.items[index], ensure_ascii=True, default=repr)
@@ -82,8 +84,13 @@ def _items_in(data: Any, page: RawPage) -> list[Any] | None:
 
 
 def _is_one_object(page: RawPage) -> bool:
-    """Whether the body is the item itself, not a list of items."""
-    return len(page.items) == 1 and isinstance(page.items[0], dict) and "items" in page.items[0]
+    """Whether the body is the item itself, not an envelope, though it has a field `items`."""
+    if len(page.items) != 1 or not isinstance(page.items[0], dict) or "items" not in page.items[0]:
+        return False
+    try:
+        return msgspec.json.decode(page.body, type=dict[str, msgspec.Raw]).keys() == page.items[0].keys()
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
 
 
 def _raws_by_reader(body: bytes, count: int) -> Sequence[bytes] | None:

@@ -1,4 +1,4 @@
-"""What no real tenant has, under /_demo: moving the clock, the tenant's truth, what it was asked.
+"""What no real tenant has, under /_demo: moving the clock, the tenant's truth, what it was asked, what it is.
 
 Without token, because the server listens on this machine only.
 Does not belong here: anything of the API.
@@ -13,9 +13,10 @@ from typing import Any
 import msgspec
 
 from demo.answers import ProblemError
+from demo.api.openapi import openapi_document
 from demo.clock import Clock
 from demo.parameters import read_instant
-from demo.reads import array_of
+from demo.reads import HANDLERS, array_of
 from demo.tables import CAR_MODEL_BODIES, Tables
 from demo.world.times import DAY_MS, HOUR_MS, iso
 from demo.world.world import World
@@ -80,7 +81,7 @@ def _target_ms(order: dict[str, Any], now_ms: int) -> int | None:
         return read_instant({"to": value}, "to")[0]
     lengths_ms = {"hours": HOUR_MS, "days": DAY_MS}
     if name in lengths_ms and isinstance(value, int | float) and not isinstance(value, bool):
-        return now_ms + round(value * lengths_ms[name])
+        return now_ms + round(min(max(value, -1), 24 * FARTHEST_DAYS + 1) * lengths_ms[name])
     return None
 
 
@@ -95,6 +96,10 @@ def _stats(stage: Backstage, _body: bytes) -> bytes:
     return msgspec.json.encode({"requests": dict(sorted(stage.requests.items()))})
 
 
+def _openapi(_stage: Backstage, _body: bytes) -> bytes:
+    return msgspec.json.encode(openapi_document(HANDLERS))
+
+
 def _truth(name: str) -> Control:
     return Control("GET", f"/_demo/truth/{name}", lambda stage, _body: array_of(TRUTH[name](stage)))
 
@@ -103,5 +108,6 @@ CONTROLS = (
     Control("POST", "/_demo/advance", _advance),
     Control("GET", "/_demo/health", _health),
     Control("GET", "/_demo/stats", _stats),
+    Control("GET", "/_demo/openapi.json", _openapi),
     *map(_truth, TRUTH),
 )

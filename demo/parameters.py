@@ -6,7 +6,7 @@ Does not belong here: what is done with the values (tenant.py).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timezone
 from enum import StrEnum
 from urllib.parse import parse_qsl
@@ -31,23 +31,23 @@ class Bounds(StrEnum):
     EXCLUSIVE = "exclusive"
 
 
-def read_query(query: str, allowed: Iterable[str]) -> dict[str, str]:
-    """The parameters of a query string, each at most once and none unknown.
+def read_query(query: str, allowed: Collection[str] = (), required: Collection[str] = ()) -> dict[str, str]:
+    """The parameters of a query string, each at most once, none unknown, none missing.
 
     Raises ProblemError 400 that names what is wrong.
     """
-    if not query:
-        return {}
     try:
-        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=100)
+        pairs = parse_qsl(
+            query, keep_blank_values=True, strict_parsing=bool(query), errors="strict", max_num_fields=100
+        )
     except ValueError:
         raise ProblemError(400, "The query string cannot be read: expected name=value pairs in UTF-8.") from None
     values = dict(pairs)
-    names = frozenset(allowed)
-    errors = {name: ["Unknown parameter."] for name in values if name not in names}
-    for name in values:
-        if sum(name == other for other, _ in pairs) > 1:
-            errors.setdefault(name, []).append("Given more than once.")
+    errors = {name: ["Unknown parameter."] for name in values if name not in allowed}
+    errors |= {name: ["This parameter is required."] for name in required if name not in values}
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        errors |= {name: ["Given more than once."] for name in values if names.count(name) > 1}
     if errors:
         raise _invalid(errors)
     return values

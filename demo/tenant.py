@@ -75,7 +75,7 @@ class Tenant:
         self._count(method, operation.path)
         _allow(method, "GET")
         self._tokens.check(headers)
-        values = read_query(query, operation.parameter_names)
+        values = read_query(query, operation.parameter_names, operation.required_names)
         call = Call(self._world, self._tables, self._bounds, self._clock.now_ms(), ids, values)
         return json_reply(HANDLERS[operation.id](call))
 
@@ -86,7 +86,7 @@ class Tenant:
         control, _ = found
         self._count(method, control.path)
         _allow(method, control.method)
-        read_query(query, ())
+        read_query(query)
         return json_reply(control.answer(self._backstage, body))
 
     def _no_such_path(self) -> ProblemError:

@@ -53,3 +53,7 @@ class Operation:
     @property
     def parameter_names(self) -> frozenset[str]:
         return frozenset(parameter.name for parameter in self.parameters)
+
+    @property
+    def required_names(self) -> frozenset[str]:
+        return frozenset(parameter.name for parameter in self.parameters if parameter.is_required)

@@ -108,8 +108,8 @@ OPERATIONS = (
         "Solar production at a location",
         "S",
         (
-            Parameter("startTime", INSTANT, "Time the interval started, UTC."),
-            Parameter("endTime", INSTANT, "Time the interval finished, UTC."),
+            Parameter("startTime", INSTANT, "Time the interval started, UTC.", is_required=True),
+            Parameter("endTime", INSTANT, "Time the interval finished, UTC.", is_required=True),
         ),
     ),
     Operation(

@@ -39,8 +39,10 @@ def _hour_price(hour_ms: int) -> float:
     wall = local(hour_ms)
     day = FIRST_DAY + timedelta(days=(wall.date() - FIRST_DAY).days % CYCLE_DAYS)
     prices = read_prices()
-    # The hour that spring skipped in the source need not be skipped on the tenant's day.
-    eur = prices.get((day, wall.hour), prices[day, max(wall.hour - 1, 0)])
+    eur = prices.get((day, wall.hour))
+    if eur is None:
+        # The hour that spring skipped in the source need not be skipped on the tenant's day.
+        eur = prices[day, wall.hour - 1]
     return round(eur * NOK_PER_EUR, 4)
 
 

@@ -5,13 +5,14 @@ Does not belong here: how any of it is asked for (demo/tenant.py).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from demo.world.draw import Draw
 from demo.world.people import Household, build_households
 from demo.world.sessions import Session, build_sessions
-from demo.world.source import read_sessions
+from demo.world.source import SourceSession, read_sessions
 from demo.world.times import Shift, latest_shift, wall_ms
 
 DEFAULT_SEED = 20260101
@@ -28,9 +29,10 @@ class World:
     start_ms: int
 
 
-def build_world(shift: Shift, seed: int = DEFAULT_SEED) -> World:
-    """The tenant's world: every session of the source, moved; ids do not depend on the move."""
-    draw, sources = Draw(seed), read_sessions()
+def build_world(shift: Shift, seed: int = DEFAULT_SEED, sources: Sequence[SourceSession] | None = None) -> World:
+    """The tenant's world: every session of the source, moved; ids do not depend on the move or the seed."""
+    draw = Draw(seed)
+    sources = read_sessions() if sources is None else sources
     by_name = build_households(draw, shift, sources)
     return World(
         draw=draw,

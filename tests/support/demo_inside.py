@@ -1,0 +1,91 @@
+"""The demo tenant in this process, asked through its request handler: no sockets, a clock that stands still."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+from urllib.parse import urlencode
+
+from demo.answers import Reply
+from demo.api.model import PREFIX, TOKEN_PATH
+from demo.clock import StillClock
+from demo.parameters import Bounds
+from demo.tenant import Tenant
+from demo.tokens import Credentials
+from demo.world.source import read_sessions
+from demo.world.times import Shift
+from demo.world.world import World, build_world
+
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+SHIFT = Shift(355)
+
+
+@cache
+def whole_world(shift: Shift = SHIFT) -> World:
+    """The tenant's world in full."""
+    return build_world(shift)
+
+
+@cache
+def small_world(sessions: int = 300) -> World:
+    """The first so many sessions of it."""
+    return build_world(SHIFT, sources=read_sessions()[:sessions])
+
+
+@dataclass
+class Inside:
+    """A tenant and someone who may ask it."""
+
+    tenant: Tenant
+    clock: StillClock
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def token(self, **changes: str) -> Reply:
+        own = Credentials()
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": own.client_id,
+            "client_secret": own.client_secret,
+            "audience": own.audience,
+        } | changes
+        return self.tenant.respond("POST", TOKEN_PATH, "", FORM, urlencode(form).encode())
+
+    def log_in(self) -> None:
+        token = json.loads(self.token().body)["access_token"]
+        self.headers = {"authorization": f"Bearer {token}", "apikey": Credentials().api_key}
+
+    def reply(self, path: str, query: str = "", *, method: str = "GET") -> Reply:
+        return self.tenant.respond(method, PREFIX + path, query, self.headers, b"")
+
+    def get(self, path: str, **parameters: object) -> Any:
+        """The JSON of a good answer."""
+        reply = self.reply(path, urlencode(parameters))
+        assert reply.status == 200, reply
+        return json.loads(reply.body)
+
+    def walk(self, path: str, **parameters: object) -> list[dict[str, Any]]:
+        """All items of a paged list."""
+        items: list[dict[str, Any]] = []
+        index, pages = 1, 1
+        while index <= pages:
+            page = self.get(path, pageSize=100, pageIndex=index, **parameters)
+            items += page["items"]
+            pages = page["totalPages"]
+            index += 1
+        return items
+
+    def truth(self, collection: str) -> list[dict[str, Any]]:
+        return json.loads(self.tenant.respond("GET", f"/_demo/truth/{collection}", "", {}, b"").body)
+
+
+def inside(world: World, now_ms: int | None = None, **options: Any) -> Inside:
+    """A fresh tenant of this world, logged in. now_ms: when, the world's own start where left out."""
+    clock = StillClock(world.start_ms if now_ms is None else now_ms)
+    found = Inside(Tenant(world, clock, **options), clock)
+    found.log_in()
+    return found
+
+
+ALL_BOUNDS = tuple(Bounds)

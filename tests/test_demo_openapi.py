@@ -1,0 +1,177 @@
+"""The OpenAPI document: valid, whole, and what the tenant really answers."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import jsonschema
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
+from support.demo import running_tenant
+from support.demo_inside import FORM, inside, whole_world
+
+from demo.api.model import PREFIX
+from demo.api.openapi import openapi_document
+from demo.api.operations import OPERATIONS
+from demo.reads import HANDLERS
+
+
+@pytest.fixture(scope="module")
+def tenant():
+    return inside(whole_world())
+
+
+@pytest.fixture(scope="module")
+def document(tenant) -> dict[str, Any]:
+    return json.loads(tenant.tenant.respond("GET", "/_demo/openapi.json", "", {}, b"").body)
+
+
+def closed(schema: Any) -> Any:
+    """The same schema, refusing fields that it does not name."""
+    if isinstance(schema, list):
+        return [closed(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {name: closed(part) for name, part in schema.items()}
+    if "properties" in found and isinstance(found["properties"], dict) and found.get("type") == "object":
+        found.setdefault("additionalProperties", False)
+    return found
+
+
+def validator(document: dict[str, Any], path: str, status: str) -> jsonschema.Draft202012Validator:
+    responses = document["paths"][path]["post" if "oauth" in path else "get"]["responses"]
+    schema = responses[status]["content"]["application/json"]["schema"]
+    whole = {**closed(copy.deepcopy(schema)), "components": closed(copy.deepcopy(document["components"]))}
+    return jsonschema.Draft202012Validator(whole, format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER)
+
+
+def test_it_is_valid_openapi_3_1(document):
+    assert document["openapi"].startswith("3.1")
+    errors = list(OPENAPI_31_VALIDATOR.iter_errors(document))
+    assert errors == []
+    for schema in document["components"]["schemas"].values():
+        jsonschema.Draft202012Validator.check_schema(schema)
+    broken = copy.deepcopy(document)
+    broken["paths"][PREFIX + "/users"]["get"]["responses"]["200"].pop("description")
+    assert list(OPENAPI_31_VALIDATOR.iter_errors(broken))
+
+
+def test_every_schema_is_used_and_every_reference_leads_somewhere(document):
+    text = json.dumps(document)
+    for name in document["components"]["schemas"]:
+        assert f'"#/components/schemas/{name}"' in text, name
+    for operation in OPERATIONS:
+        assert operation.item in document["components"]["schemas"]
+
+
+def test_it_holds_every_read_endpoint(document):
+    """The paths of the publicly known read side, written down once more."""
+    user, location = "/users/{}", "/users/{}/charging-locations/{}"
+    expected = {
+        "/users", "/charging-locations", "/vehicles", "/sessions", "/supported-car-models",
+        user, f"{user}/charging-locations", location, f"{location}/tariffs", f"{location}/dynamic-tariffs",
+        f"{location}/solar-energy", f"{location}/utility-contracts", f"{location}/chargers",
+        f"{location}/chargers/{{}}", f"{location}/chargers/{{}}/state", f"{user}/chargers", f"{user}/vehicles",
+        f"{user}/vehicles/{{}}", f"{user}/vehicles/{{}}/state", f"{user}/vehicles/{{}}/sessions/last",
+        f"{user}/vehicles/{{}}/charge-settings", f"{user}/sessions", f"{user}/sessions/{{}}",
+        f"{user}/sessions/{{}}/tariffs", f"{user}/sessions/{{}}/session-settings/active", f"{user}/financials",
+        f"{user}/messages", f"{user}/messages/{{}}", f"{user}/rewards", f"{user}/rewards/balance",
+        f"{user}/payouts", "/payouts", f"{location}/reward-rate",
+    }  # fmt: skip
+    import re
+
+    found = {re.sub(r"{\w+}", "{}", path.removeprefix(PREFIX)) for path in document["paths"] if "oauth" not in path}
+    assert found == expected
+
+
+def test_what_is_not_served_is_not_advertised_and_not_answered(document, tenant):
+    some_id = tenant.truth("users")[0]["id"]
+    for path, methods in document["paths"].items():
+        operation = methods.get("get")
+        if operation is None:
+            continue
+        assert operation["x-demo-served"] == (operation["operationId"] in HANDLERS)
+        if not operation["x-demo-served"]:
+            import re
+
+            concrete = re.sub(r"{\w+}", some_id, path.removeprefix(PREFIX))
+            assert json.loads(tenant.reply(concrete).body)["detail"] == "There is nothing at this path."
+
+
+def paths_of(tenant, operation) -> list[str]:
+    """Concrete paths of an operation, for a few users of different kinds."""
+    found = []
+    for session in tenant.truth("sessions")[::600]:
+        ids = {
+            "userId": session["userId"],
+            "vehicleId": session["vehicleId"],
+            "sessionId": session["id"],
+            "chargingLocationId": session["chargingLocationId"],
+            "chargerId": session["chargerId"],
+        }
+        if all(ids.get(name) for name in ids if f"{{{name}}}" in operation.path):
+            found.append(operation.path.format(**ids))
+    return found
+
+
+@pytest.mark.parametrize("operation", [op for op in OPERATIONS if op.id in HANDLERS], ids=lambda op: op.id)
+def test_every_answer_is_as_the_document_says(document, tenant, operation):
+    good = validator(document, PREFIX + operation.path, "200")
+    for path in paths_of(tenant, operation):
+        good.validate(json.loads(tenant.reply(path).body))
+    bad = validator(document, PREFIX + operation.path, "400")
+    bad.validate(json.loads(tenant.reply(paths_of(tenant, operation)[0], "nonsense=1").body))
+    headers, tenant.headers = tenant.headers, {}
+    try:
+        unknown = validator(document, PREFIX + operation.path, "401")
+        unknown.validate(json.loads(tenant.reply(paths_of(tenant, operation)[0]).body))
+    finally:
+        tenant.headers = headers
+
+
+def test_token_answers_are_as_the_document_says(document, tenant):
+    for status, reply in (
+        ("200", tenant.token()),
+        ("401", tenant.token(client_secret="no")),
+        ("403", tenant.token(audience="no")),
+        ("400", tenant.tenant.respond("POST", "/oauth/token", "", FORM, b"")),
+    ):
+        assert reply.status == int(status)
+        validator(document, "/oauth/token", status).validate(json.loads(reply.body))
+
+
+def test_a_schema_can_fail(document, tenant):
+    page = tenant.get("/sessions")
+    check = validator(document, PREFIX + "/sessions", "200")
+    for change in ({"startTime": "2024-03-01"}, {"id": 7}, {"surprise": 1}, {"chargedEnergy": "12"}):
+        broken = {**page, "items": [page["items"][0] | change]}
+        assert list(check.iter_errors(broken)), change
+
+
+DOCUMENT = openapi_document(HANDLERS)
+SERVED = schemathesis.openapi.from_dict(DOCUMENT).include(
+    lambda context: bool(context.operation.definition.raw.get("x-demo-served"))
+)
+
+
+@pytest.fixture(scope="module")
+def served():
+    with running_tenant() as tenant:
+        yield tenant, tenant.headers()
+
+
+@SERVED.parametrize()
+@settings(
+    max_examples=12,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+def test_schemathesis_finds_nothing(case, served):
+    """Made-up requests, good and bad, over real HTTP: every answer is one that the document allows."""
+    tenant, headers = served
+    case.call_and_validate(base_url=tenant.address, headers=headers, timeout=10)

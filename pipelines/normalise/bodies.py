@@ -22,6 +22,10 @@ DOUBLE_DIGITS = 15
 """Significant digits that a double surely keeps."""
 
 _STRIDE = 8
+_LONGEST = 32
+"""Characters; the shortest spelling of a double has at most 24."""
+_NUMBER = re.compile(rb"[0-9.eE+/-]+")
+_ENDS_IN_NUMBER = re.compile(rb"[0-9.eE+-]+\Z")
 _LONG_NUMBER = re.compile(rb"[0-9.]{%d}" % (DOUBLE_DIGITS + 1))
 
 
@@ -31,9 +35,9 @@ class _Envelope(msgspec.Struct):
 
 def exact_items(pages: Sequence[RawPage]) -> list[list[Any]]:
     """Each page's items with numbers as the body says: Decimal where a double would lose digits."""
-    if not has_long_number(b" ".join([page.body for page in pages])):
+    if not loses_digits(b" ".join([page.body for page in pages])):
         return [page.items for page in pages]
-    return [_decoded_exactly(page) if has_long_number(page.body) else page.items for page in pages]
+    return [_decoded_exactly(page) if loses_digits(page.body) else page.items for page in pages]
 
 
 def _decoded_exactly(page: RawPage) -> list[Any]:
@@ -44,8 +48,8 @@ def _decoded_exactly(page: RawPage) -> list[Any]:
     return page.items if exact is None else exact
 
 
-def has_long_number(body: bytes) -> bool:
-    """Whether 16 digits (one of them may be the point) stand in a row anywhere.
+def loses_digits(body: bytes) -> bool:
+    """Whether a number may stand anywhere that is not the shortest spelling of a double: one of 16 digits or more.
 
     Such a run covers two neighbours among every eighth byte and all between them, so only those are looked at first.
     """
@@ -54,7 +58,23 @@ def has_long_number(body: bytes) -> bool:
     starts = np.flatnonzero(sampled[1:] & sampled[:-1]) * _STRIDE
     for step in (4, 2, 6, 1, 3, 5, 7):
         starts = starts[_is_numeric(data[starts + step])]
-    return any(_LONG_NUMBER.search(body, max(0, start - _STRIDE), start + 2 * _STRIDE) for start in starts.tolist())
+    return any(_is_lossy(body, start) for start in starts.tolist())
+
+
+def _is_lossy(body: bytes, place: int) -> bool:
+    """Whether the number around a digit would lose some as a double. Whole numbers are never read as doubles."""
+    before = _ENDS_IN_NUMBER.search(body[max(0, place - _LONGEST) : place])
+    after = _NUMBER.match(body, place, place + _LONGEST)
+    assert after is not None, "the place is that of a digit"
+    text = (before.group() if before else b"") + after.group()
+    if len(text) >= _LONGEST:
+        return True
+    if not _LONG_NUMBER.search(text) or text.lstrip(b"-").isdigit():
+        return False
+    try:
+        return repr(float(text)).encode() != text
+    except ValueError:
+        return True
 
 
 def _is_numeric(data: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:

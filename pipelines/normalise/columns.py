@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from pipelines.contract import Field, Kind
@@ -19,10 +20,10 @@ from pipelines.contract.vocabulary import spelling_map
 from pipelines.lake.schemas import ARROW_TYPES
 from pipelines.normalise.arrow import Array, compute
 from pipelines.normalise.canonical import canonical_text, encodable, respelt
-from pipelines.normalise.identifiers import is_canonical_column
-from pipelines.normalise.instants import parse_v2_column
+from pipelines.normalise.identifiers import canonical_uuid, is_canonical_column
+from pipelines.normalise.instants import is_v2_instant, parse_v2_column
 from pipelines.normalise.model import Unreadable
-from pipelines.normalise.numerals import canonical_floats, float_column, money_from_floats
+from pipelines.normalise.numerals import canonical_floats, float_column, is_ordinary_number, money_from_floats
 from pipelines.normalise.reading import read
 from pipelines.normalise.words import canonical_texts
 
@@ -58,7 +59,9 @@ def read_column(declared: Field, values: Values) -> Column:
     if types <= {_NULL}:
         return Column(_nulls(values, ARROW_TYPES[declared.kind]), _nulls(values, pa.string()))
     fast = _FAST[declared.kind](declared, values, types)
-    return fast if fast is not None else _read_each(declared, values)
+    if fast is not None:
+        return fast
+    return _read_odd_apart(declared, values) or _read_each(declared, values)
 
 
 def spell_column(path: str, values: Values, depth: int) -> Column:
@@ -178,6 +181,45 @@ _FAST: dict[Kind, Callable[[Field, Values, set[type]], Column | None]] = {
     Kind.TEXT_LIST: _lists,
     Kind.ENUM_LIST: _lists,
 }
+
+
+_ORDINARY: dict[Kind, Callable[[Any], bool]] = {
+    Kind.UUID: lambda value: isinstance(value, str) and canonical_uuid(value) is not None,
+    Kind.TEXT: lambda value: isinstance(value, str),
+    Kind.ENUM: lambda value: isinstance(value, str),
+    Kind.INSTANT: lambda value: isinstance(value, str) and is_v2_instant(value),
+    Kind.MONEY: is_ordinary_number,
+    Kind.NUMBER: is_ordinary_number,
+    Kind.INTEGER: lambda value: type(value) is int and is_ordinary_number(value),
+    Kind.FLAG: lambda value: isinstance(value, bool),
+}
+"""Whether a value is likely one of those that the fast form takes."""
+
+
+def _read_odd_apart(declared: Field, values: Values) -> Column | None:
+    """The fast form for all but a few odd values, which are read one by one; None if that does not apply."""
+    ordinary = _ORDINARY.get(declared.kind)
+    if ordinary is None:
+        return None
+    odd = [row for row, value in enumerate(values) if value is not None and not ordinary(value)]
+    if not odd or 2 * len(odd) > len(values):
+        return None
+    rest = list(values)
+    for row in odd:
+        rest[row] = None
+    column = _FAST[declared.kind](declared, rest, set(map(type, rest)))
+    if column is None:
+        return None
+    single = _read_each(declared, [values[row] for row in odd])
+    flags = np.zeros(len(values), np.bool_)
+    flags[odd] = True
+    mask = pa.array(flags)
+    column.stored = compute.replace_with_mask(column.stored, mask, single.stored)
+    text = compute.utf8_slice_codeunits(single.text, 1, -1) if column.quoted else single.text
+    column.text = compute.replace_with_mask(column.text, mask, text)
+    column.bad = {odd[place]: error for place, error in single.bad.items()}
+    column.unlisted.update(single.unlisted)
+    return column
 
 
 def _read_each(declared: Field, values: Values) -> Column:

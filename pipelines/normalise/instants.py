@@ -23,6 +23,7 @@ UTC = timezone.utc
 _FORM = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d\d)(?::?(\d\d))?)?", re.ASCII
 )
+_V2_FORM = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 _V2_WIDTH = 24
 _V2_MARKS = b"--T::.Z"
 """What is left of a v2 instant without its digits."""
@@ -49,6 +50,11 @@ def parse_instant(text: str) -> datetime | None:
         return instant - offset if sign == "+" else instant + offset
     except (ValueError, OverflowError):
         return None
+
+
+def is_v2_instant(text: str) -> bool:
+    """Whether a text is a valid instant in v2's canonical spelling."""
+    return _V2_FORM.fullmatch(text) is not None and parse_instant(text) is not None
 
 
 def instant_text(instant: datetime) -> str:

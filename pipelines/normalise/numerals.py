@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Context, Decimal, InvalidOperation
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -37,6 +38,8 @@ def to_decimal(value: Number) -> Decimal:
 def exact_number(text: str) -> float | Decimal:
     """A JSON number with fraction or exponent, as a float if its shortest spelling says the same."""
     number = float(text)
+    if repr(number) == text:
+        return number
     try:
         exact = Decimal(text)
         return number if Decimal(repr(number)) == exact else exact
@@ -89,6 +92,11 @@ def float_column(values: Sequence[int | float | None]) -> Array | None:
         return pa.array(values, pa.float64())
     except (pa.ArrowInvalid, OverflowError):
         return None
+
+
+def is_ordinary_number(value: Any) -> bool:
+    """Whether a value is a number that canonical_floats can spell."""
+    return type(value) in {int, float} and (10.0**_PLAIN_FROM <= abs(value) < 10.0 ** (_PLAIN_TO + 1) or value == 0)
 
 
 def canonical_floats(numbers: Array) -> Array | None:

@@ -7,7 +7,7 @@ Does not belong here: what the values mean (columns.py, reading.py).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
@@ -21,6 +21,9 @@ MAX_UNKNOWN_COLUMNS = 64
 """Unknown fields that are read as columns; items with rarer ones are read one by one."""
 MAX_UNKNOWN_PATH = 1000
 """Characters; items with longer paths are read one by one."""
+
+CACHED_OBJECTS = 1000
+"""Objects whose values fit the processor's cache."""
 
 Item = dict[str, Any]
 Node = Mapping[str, "Field | Node"]
@@ -78,15 +81,13 @@ def _declared_node(resource: Resource) -> Node:
 
 def _walk(tree: Tree, objects: list[Item], node: Node, prefix: str, depth: int) -> None:
     """Take the fields of one object per item; prefix: the object's path with a dot."""
-    names = list(objects[0])
-    uniform = list(chain.from_iterable(objects)) == names * len(objects)
-    if uniform:
-        flat = list(chain.from_iterable(map(dict.values, objects)))
-        columns = {name: flat[place :: len(names)] for place, name in enumerate(names)}
-        met: Iterable[str] = names
-    else:
+    columns = _columns_of_one_shape(objects)
+    uniform = columns is not None
+    if columns is None:
         met = set(chain.from_iterable(objects))
-        columns = {name: [item.get(name) for item in objects] for name in node if name in met}
+        columns = {name: [item.get(name) for item in objects] for name in met if name in node}
+    else:
+        met = set(columns)
     for name, child in node.items():
         if name in columns:
             _take_declared(tree, columns[name], child, prefix + name, depth)
@@ -96,6 +97,20 @@ def _walk(tree: Tree, objects: list[Item], node: Node, prefix: str, depth: int) 
         values = columns[name] if uniform else [item.get(name) for item in objects]
         present = None if uniform else [name in item for item in objects]
         _take_unknown(tree, values, present, prefix + escape_name(name), depth)
+
+
+def _columns_of_one_shape(objects: list[Item]) -> dict[str, list[Any]] | None:
+    """The values by name, if all objects have the same names in the same order; else None."""
+    names = list(objects[0])
+    columns: list[list[Any]] = [[] for _ in names]
+    for start in range(0, len(objects), CACHED_OBJECTS):
+        part = objects[start : start + CACHED_OBJECTS]
+        if list(chain.from_iterable(part)) != names * len(part):
+            return None
+        flat = list(chain.from_iterable(map(dict.values, part)))
+        for place, column in enumerate(columns):
+            column.extend(flat[place :: len(names)])
+    return dict(zip(names, columns, strict=True))
 
 
 def _take_declared(tree: Tree, values: list[Any], child: Field | Node, path: str, depth: int) -> None:

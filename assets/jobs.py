@@ -95,7 +95,7 @@ def resync_job() -> JobDefinition:
         name = str(config.collection.value)
         with clear_failures():
             run = run_sync(
-                Order(collections=(name,), ranges={name: config.window()}, run_id=context.run_id),
+                Order(collections=(name,), ranges={name: config.window()}, run_id=context.run.run_id),
                 api=surroundings.api(),
                 sync=surroundings.sync(),
                 lake=surroundings.lake(),

@@ -91,7 +91,7 @@ def _lake_table(resource: Resource) -> AssetsDefinition:
     )
     def lake_table(context: AssetExecutionContext, surroundings: ResourceParam[Surroundings]) -> MaterializeResult:  # type: ignore[type-arg]  # Dagster knows only the bare name
         with clear_failures():
-            report = _pull(resource, surroundings, context.run_id, context.retry_number)
+            report = _pull(resource, surroundings, context.run.run_id, context.retry_number)
         surroundings.synced(report)
         for note in report.notes:
             context.log.warning(note)

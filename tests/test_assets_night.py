@@ -1,0 +1,194 @@
+"""Nights against the demo tenant: a killed one, a whole one, the next one. What Dagster keeps of them is compared
+with the lake's own records, the tenant's truth and the published file."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import duckdb
+import pytest
+from dagster import DagsterRunStatus
+from support.dagster import failed_checks, materialised, page_instance, slots_taken
+from support.demo import running_tenant
+from support.lake_truth import SAME, differences
+
+from assets.night import run_night
+from demo.tokens import Credentials
+from pipelines.contract import RESOURCES
+from pipelines.errors import ChargelakeError
+from pipelines.lake import Lake
+from pipelines.sync import Status
+
+NIGHT = """
+import os
+from assets.night import run_night
+os.umask(0o077)
+def progress(collection, rows):
+    os.write(1, f"{{collection}}\\n".encode())  # what is printed while the night runs goes nowhere
+    {then}
+run_night(progress)
+"""
+
+KEYS = {name: resource.key for name, resource in RESOURCES.items()}
+
+
+def start_night(then="pass"):
+    """A night in a process of its own; a line for each reading."""
+    return subprocess.Popen([sys.executable, "-c", NIGHT.format(then=then)], stdout=subprocess.PIPE, text=True)
+
+
+@pytest.fixture(scope="module")
+def nights(tmp_path_factory):
+    """Killed in the middle of its sync; whole; a day later."""
+    home = tmp_path_factory.mktemp("home")
+    with running_tenant() as tenant, pytest.MonkeyPatch.context() as patch:
+        for name, value in (tenant.env | {"CHARGELAKE_HOME": str(home)}).items():
+            patch.setenv(name, value)
+        before = os.umask(0o077)
+        with start_night("import time; time.sleep(60)") as killed:
+            try:
+                assert killed.stdout.readline() == "users\n"
+                with pytest.raises(ChargelakeError, match="another `chargelake nightly` is at work"):
+                    run_night()
+                with page_instance(home) as instance:
+                    taken_by_killed = slots_taken(instance, "api")
+            finally:
+                killed.kill()
+        first = run_night()
+        truth_first = {name: tenant.truth(name) for name in RESOURCES}
+        tenant.advance(days=1)
+        second = run_night()
+        truth_second = {name: tenant.truth(name) for name in RESOURCES}
+        os.umask(before)
+    return SimpleNamespace(
+        home=home,
+        first=first,
+        second=second,
+        truth_first=truth_first,
+        truth_second=truth_second,
+        taken_by_killed=taken_by_killed,
+        runs=Lake(str(home / "lake")).runs().rows(),
+    )
+
+
+@pytest.fixture(scope="module")
+def instance(nights):
+    with page_instance(nights.home) as instance:
+        yield instance
+
+
+def test_a_night_says_that_all_went_well(nights):
+    for night in (nights.first, nights.second):
+        assert (night.status, night.exit_code, night.problems) == (Status.COMPLETE, 0, ())
+        assert [report.collection for report in night.sync.collections] == list(RESOURCES)
+        assert night.build.tests_passed > 25
+    assert (nights.first.build.is_full, nights.second.build.is_full) == (True, False)
+
+
+def test_the_lake_holds_the_tenant(nights):
+    for name in RESOURCES:
+        assert differences(nights.home / "lake", name, nights.truth_second[name], KEYS[name]) == SAME
+
+
+def test_the_numbers_are_those_of_the_tenants_truth(nights):
+    new = {report.collection: report.rows_new for report in nights.first.sync.collections}
+    assert new == {name: len(rows) for name, rows in nights.truth_first.items()}
+    new = {report.collection: report.rows_new for report in nights.second.sync.collections}
+    ids = {name: {row["id"] for row in rows} for name, rows in nights.truth_first.items()}
+    assert new == {name: sum(row["id"] not in ids[name] for row in rows) for name, rows in nights.truth_second.items()}
+
+
+def test_every_asset_carries_what_the_lakes_own_record_says(nights, instance):
+    for night in (nights.first, nights.second):
+        metadata = materialised(instance, night.run_id)
+        records = {row["collection"]: dict(row) for row in nights.runs if row["run_id"] == night.run_id}
+        assert set(records) == set(RESOURCES)
+        for name, record in records.items():
+            kept = metadata[f"lake/{name}"]
+            for moment in ("started_at", "finished_at", "window_until", "watermark"):
+                assert kept.pop(moment) == pytest.approx(record[moment].timestamp(), abs=1e-3)
+            del record["run_id"], record["collection"]
+            assert kept == {key: value for key, value in record.items() if key in kept}
+            assert set(kept) == {
+                "status", "rows_read", "rows_new", "rows_changed", "rows_deleted", "rows_set_aside", "requests",
+                "retries", "throttles", "bytes_received", "duration_seconds",
+            }  # fmt: skip
+
+
+def test_models_say_which_versions_of_the_lake_they_stand_for(nights, instance):
+    metadata = materialised(instance, nights.second.run_id)
+    pinned = {
+        tuple(sorted(metadata[f"marts/{model}"]["lake_versions"].items())) for model in ("dim_users", "fct_sessions")
+    }
+    assert pinned == {tuple(sorted(nights.second.build.versions.items()))}
+    assert set(metadata) > {"staging/stg_users", "ops/sync_runs", "personal/users", "reference/time_zones"}
+
+
+def test_the_published_file_is_the_one_in_the_metadata(nights, instance):
+    kept = materialised(instance, nights.second.run_id)["published_file"]
+    link = nights.home / "warehouse" / "current.duckdb"
+    assert kept["path"] == str(link)
+    assert (kept["generation"], kept["bytes_written"]) == (link.resolve().name, link.stat().st_size)
+    with duckdb.connect(str(link), read_only=True) as connection:
+        for table, count in nights.second.published.rows.items():
+            assert connection.execute(f"select count(*) from {table}").fetchone() == (count,)
+            assert f"| {table} | {count:,} |" in kept["rows"]
+    assert nights.second.published.rows["marts.fct_sessions"] == len(nights.truth_second["sessions"])
+
+
+def test_every_check_passed(nights, instance):
+    assert failed_checks(instance, nights.first.run_id) == failed_checks(instance, nights.second.run_id) == {}
+
+
+def test_a_killed_night_gives_its_place_back(nights, instance):
+    assert nights.taken_by_killed == 1
+    assert [slots_taken(instance, pool) for pool in ("api", "duckdb_writer")] == [0, 0]
+    runs = sorted(instance.get_runs(), key=lambda run: instance.get_run_record_by_id(run.run_id).create_timestamp)
+    assert [run.status for run in runs] == [
+        DagsterRunStatus.FAILURE,
+        DagsterRunStatus.SUCCESS,
+        DagsterRunStatus.SUCCESS,
+    ]
+    assert [run.run_id for run in runs[1:]] == [nights.first.run_id, nights.second.run_id]
+
+
+def test_no_secret_is_kept_anywhere(nights):
+    own = Credentials()
+    secrets = [own.client_secret.encode(), own.api_key.encode()]
+    files = [path for path in nights.home.rglob("*") if path.is_file()]
+    assert len([path for path in files if "dagster" in path.parts]) > 5
+    assert [path for path in files if any(secret in path.read_bytes() for secret in secrets)] == []
+
+
+def test_dagsters_records_are_the_owners_alone(nights):
+    folder = nights.home / "dagster"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert [path for path in folder.rglob("*") if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
+
+
+def test_telemetry_is_off(instance):
+    assert instance.telemetry_enabled is False
+    assert instance.run_monitoring_settings["free_slots_after_run_end_seconds"] == 300
+
+
+def test_nothing_is_said_on_the_terminal(nights, capfd):
+    with pytest.MonkeyPatch.context() as patch, running_tenant() as tenant:
+        for name, value in (tenant.env | {"CHARGELAKE_HOME": str(nights.home)}).items():
+            patch.setenv(name, value)
+        run_night()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_configuration_is_the_owners_to_change(tmp_path):
+    from assets.instance import prepare_home
+    from pipelines.settings import LakeSettings
+
+    settings = LakeSettings(home=tmp_path)
+    file = prepare_home(settings) / "dagster.yaml"
+    file.write_text("telemetry: {enabled: false}\n")
+    assert Path(prepare_home(settings) / "dagster.yaml").read_text() == "telemetry: {enabled: false}\n"

@@ -1,6 +1,7 @@
 """When to ask again: exponential back-off with full jitter, each request with a bound.
 
-Does not belong here: the shared pace (pace.py), which slows everybody; this only spaces one request's tries.
+Does not belong here: the shared pace (pace.py), which slows everybody and obeys Retry-After; this only spaces
+one request's tries.
 """
 
 from __future__ import annotations
@@ -54,9 +55,7 @@ class Retrying:
         return await self._loop.copy()(one_try, what)
 
     def _wait(self, state: RetryCallState) -> float:
-        fault = state.outcome.exception() if state.outcome else None
-        pause = fault.pause_seconds if isinstance(fault, Fault) else None
-        return max(pause or 0.0, backoff_seconds(state.attempt_number, self._rng))
+        return backoff_seconds(state.attempt_number, self._rng)
 
     def _count(self, state: RetryCallState) -> None:
         self._before_retry()

@@ -96,6 +96,11 @@ class Server:
         times = [seen.at for seen in self.seen]
         return max(sum(1 for other in times if start <= other < start + 1) for start in times)
 
+    def rate_seen(self) -> float:
+        """Requests per second from the first to the last."""
+        times = [seen.at for seen in self.seen]
+        return (len(times) - 1) / (max(times) - min(times))
+
     def revoke(self) -> None:
         """No token handed out so far is accepted any more."""
         self.tokens.clear()

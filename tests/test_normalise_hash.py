@@ -3,6 +3,7 @@
 import copy
 import json
 import random
+import re
 from decimal import Decimal
 from itertools import pairwise
 
@@ -16,7 +17,8 @@ from support.normalise_items import LOCATIONS, SESSIONS, identifier, location, p
 from pipelines.contract import Field, Kind, Resource
 from pipelines.contract.model import Answer
 from pipelines.normalise import canonical_hash, normalise
-from pipelines.normalise.canonical import members, object_text
+from pipelines.normalise.canonical import MAX_DEPTH, members, object_text
+from pipelines.normalise.model import Unreadable
 
 PATIENT = settings(deadline=None, max_examples=100)
 
@@ -213,6 +215,26 @@ def test_the_definition_by_example():
     expected = xxhash.xxh3_128_hexdigest(by_hand.encode())
     assert canonical_hash(item, SESSIONS) == expected
     assert hashes(SESSIONS, [item]) == [expected]
+
+
+@pytest.mark.parametrize("inner", [1, {}, [], [1], {"a": None}], ids=json.dumps)
+@pytest.mark.parametrize("rare", [{}, {f"rare{n}": n for n in range(100)}], ids=["in columns", "apart"])
+def test_both_ways_end_at_the_same_depth(inner, rare):
+    verdicts = []
+    for depth in range(MAX_DEPTH - 3, MAX_DEPTH + 3):
+        nested = inner
+        for _ in range(depth):
+            nested = {"n": nested}
+        item = session(1, **nested, **rare)
+        found = normalise(SESSIONS, [page([item])])
+        if found.bad:
+            with pytest.raises(Unreadable, match=re.escape(found.bad[0].reason)):
+                canonical_hash(item, SESSIONS)
+        else:
+            assert found.rows["_row_hash"].to_pylist() == [canonical_hash(item, SESSIONS)]
+        verdicts.append(len(found.bad))
+    assert verdicts == sorted(verdicts)
+    assert set(verdicts) == {0, 1}
 
 
 def test_every_field_counts():

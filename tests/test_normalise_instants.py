@@ -57,6 +57,8 @@ plausible = st.builds(
 
 @PATIENT
 @given(st.one_of(spellings, plausible, st.text(max_size=30)))
+@example("2024-03-01T00:00:00+24:00")
+@example("2024-03-01T00:00:00-23:60")
 @example("2024-03-01T24:00:00.000Z")
 @example("2024-02-30T00:00:00.000Z")
 @example("2023-02-29T00:00:00.000Z")

@@ -120,6 +120,13 @@ def test_the_text_of_an_unknown_column_equals_that_of_its_values(column):
             assert text == (None if value is None else canonical_text(value))
 
 
+@pytest.mark.parametrize("word", ['say "hi"', "line\n", "é", identifier(10).upper(), "2024-03-01 18:02:11", "EUR"])
+def test_words_that_repeat_are_spelt_once_for_all(word):
+    column = [word, None, "other"] * 20
+    for whole in (spell_column("x", column, 1), read_column(field(Kind.TEXT), column)):
+        assert json_texts(whole) == [None if value is None else canonical_text(value) for value in column]
+
+
 @PATIENT
 @given(json_numbers)
 @example("0.12000000000000000001")
@@ -129,6 +136,7 @@ def test_the_text_of_an_unknown_column_equals_that_of_its_values(column):
 @example("0e5")
 @example("1e-9")
 @example("1.5e-9")
+@example("8589934592.123457")
 @example("99999999999999999999999999999.999999999")
 @example("100000000000000000000000000000")
 @example("0.10000000000000000")
@@ -174,6 +182,9 @@ def test_numbers_of_a_column_are_spelt_alike(number):
 @example("", "1234567.90123456789", "")
 @example("", "12345678901234567e-3", "")
 @example("", "123456789012345678901234567890", "")
+@example("", "1" * 70 + ".5", "")
+@example("", "0." + "1" * 70, "")
+@example("", "1" * 70 + "e5", "")
 @example("", "100000000000.000000001", "")
 def test_numbers_that_a_double_cannot_hold_are_found_wherever_they_stand(before, number, after):
     body = f'["{before}", {number}, "{after}"]'.replace('"', "'").encode()

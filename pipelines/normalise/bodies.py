@@ -22,8 +22,8 @@ DOUBLE_DIGITS = 15
 """Significant digits that a double surely keeps."""
 
 _STRIDE = 8
-_LONGEST = 32
-"""Characters; the shortest spelling of a double has at most 24."""
+_REACH = 32
+"""Characters to either side; the shortest spelling of a double has at most 24."""
 _NUMBER = re.compile(rb"[0-9.eE+/-]+")
 _ENDS_IN_NUMBER = re.compile(rb"[0-9.eE+-]+\Z")
 _LONG_NUMBER = re.compile(rb"[0-9.]{%d}" % (DOUBLE_DIGITS + 1))
@@ -63,12 +63,10 @@ def loses_digits(body: bytes) -> bool:
 
 def _is_lossy(body: bytes, place: int) -> bool:
     """Whether the number around a digit would lose some as a double. Whole numbers are never read as doubles."""
-    before = _ENDS_IN_NUMBER.search(body[max(0, place - _LONGEST) : place])
-    after = _NUMBER.match(body, place, place + _LONGEST)
+    before = _ENDS_IN_NUMBER.search(body[max(0, place - _REACH) : place])
+    after = _NUMBER.match(body, place, place + _REACH)
     assert after is not None, "the place is that of a digit"
     text = (before.group() if before else b"") + after.group()
-    if len(text) >= _LONGEST:
-        return True
     if not _LONG_NUMBER.search(text) or text.lstrip(b"-").isdigit():
         return False
     try:

@@ -218,7 +218,6 @@ def _read_odd_apart(declared: Field, values: Values) -> Column | None:
     text = compute.utf8_slice_codeunits(single.text, 1, -1) if column.quoted else single.text
     column.text = compute.replace_with_mask(column.text, mask, text)
     column.bad = {odd[place]: error for place, error in single.bad.items()}
-    column.unlisted.update(single.unlisted)
     return column
 
 

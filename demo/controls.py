@@ -6,7 +6,7 @@ Does not belong here: anything of the API.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,10 @@ from demo.answers import ProblemError
 from demo.api.openapi import openapi_document
 from demo.clock import Clock
 from demo.parameters import read_instant
-from demo.reads import HANDLERS, array_of
-from demo.tables import CAR_MODEL_BODIES, Tables
+from demo.reads import HANDLERS
+from demo.reads.call import array_of
+from demo.tables import TABLES, Tables
+from demo.truth import TRUE_TABLES, Scene, truth
 from demo.world.times import DAY_MS, HOUR_MS, iso
 from demo.world.world import World
 
@@ -42,20 +44,6 @@ class Control:
     method: str
     path: str
     answer: Callable[[Backstage, bytes], bytes]
-
-
-def _rows(table: str) -> Callable[[Backstage], Iterable[bytes]]:
-    return lambda stage: (row.body for row in stage.tables[table])
-
-
-TRUTH: dict[str, Callable[[Backstage], Iterable[bytes]]] = {
-    "users": _rows("users"),
-    "vehicles": _rows("vehicles"),
-    "charging_locations": _rows("charging_locations"),
-    "sessions": _rows("sessions"),
-    "supported_car_models": lambda _stage: CAR_MODEL_BODIES,
-}
-"""All rows that the tenant has now, by the name of the lake's table."""
 
 
 def _advance(stage: Backstage, body: bytes) -> bytes:
@@ -88,7 +76,7 @@ def _target_ms(order: dict[str, Any], now_ms: int) -> int | None:
 def _health(stage: Backstage, _body: bytes) -> bytes:
     now_ms = stage.clock.now_ms()
     stage.tables.catch_up(now_ms)
-    rows = {name: sum(1 for _ in truth(stage)) for name, truth in TRUTH.items()}
+    rows = {name: len(stage.tables[name]) for name in TABLES}
     return msgspec.json.encode({"status": "ok", "now": iso(now_ms), "rows": rows})
 
 
@@ -100,8 +88,13 @@ def _openapi(_stage: Backstage, _body: bytes) -> bytes:
     return msgspec.json.encode(openapi_document(HANDLERS))
 
 
-def _truth(name: str) -> Control:
-    return Control("GET", f"/_demo/truth/{name}", lambda stage, _body: array_of(TRUTH[name](stage)))
+def _truth(table: str) -> Control:
+    def answer(stage: Backstage, _body: bytes) -> bytes:
+        now_ms = stage.clock.now_ms()
+        stage.tables.catch_up(now_ms)
+        return array_of(truth(Scene(stage.world, stage.tables, now_ms), table))
+
+    return Control("GET", f"/_demo/truth/{table}", answer)
 
 
 CONTROLS = (
@@ -109,5 +102,5 @@ CONTROLS = (
     Control("GET", "/_demo/health", _health),
     Control("GET", "/_demo/stats", _stats),
     Control("GET", "/_demo/openapi.json", _openapi),
-    *map(_truth, TRUTH),
+    *map(_truth, TRUE_TABLES),
 )

@@ -95,6 +95,15 @@ class Listing:
         page = keys[max(last - size, low) : last] if last > low else ()
         return high - low, [self._rows[id_].body for _, id_ in reversed(page)]
 
+    def rows(self, listed: Span = EVER, ended: Span = EVER) -> list[Row]:
+        """All matching rows, newest first."""
+        if ended.is_open:
+            low, high = _range(self._keys, listed)
+            keys = self._keys[low:high]
+        else:
+            keys = self._select(listed, ended)
+        return [self._rows[id_] for _, id_ in reversed(keys)]
+
     def _select(self, listed: Span, ended: Span) -> list[Key]:
         """The keys of both spans; kept, because a walk over pages asks for them again."""
         kept = self._selections.get((listed, ended))

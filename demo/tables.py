@@ -10,16 +10,19 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 
 import msgspec
 
 from demo.listing import Listing, Row
 from demo.world.cars import CAR_MODELS
+from demo.world.messages import Message, build_messages, message_item
 from demo.world.people import Household
 from demo.world.render import Item, car_model_item, location_item, session_item, user_item, vehicle_item
+from demo.world.rewards import Payout, Reward, build_account, payout_item, reward_item
 from demo.world.sessions import Session, as_of
 from demo.world.world import World
+
+TABLES = ("users", "vehicles", "charging_locations", "sessions", "messages", "rewards", "payouts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +36,12 @@ class Thing:
 
 
 class Tables:
-    """The current rows of the tables that change: users, vehicles, charging_locations, sessions."""
+    """The current rows of every list of the API that is in the order of its rows' time."""
 
     def __init__(self, world: World, now_ms: int) -> None:
         self._pending: list[tuple[int, int, Thing]] = []
         self._by_user: dict[tuple[str, str], Listing] = {}
-        loaded: dict[str, list[Row]] = {"users": [], "vehicles": [], "charging_locations": [], "sessions": []}
+        loaded: dict[str, list[Row]] = {name: [] for name in TABLES}
         of_user: dict[tuple[str, str], list[Row]] = {}
         for number, thing in enumerate(_things(world)):
             if thing.moments[0] <= now_ms:
@@ -72,11 +75,13 @@ CAR_MODEL_BODIES = tuple(msgspec.json.encode(car_model_item(model)) for model in
 def _things(world: World) -> Iterator[Thing]:
     for household in world.households.values():
         yield from _of_household(household)
-    for session in world.sessions:
-        moments: tuple[int, ...] = (session.start_ms,)
-        if session.end_ms is not None and session.end_ms > session.start_ms:
-            moments = (session.start_ms, session.end_ms)
-        yield Thing("sessions", session.user_id, moments, partial(_session_row, session))
+        user_id = household.user.id
+        sessions = world.sessions_by_user[user_id]
+        yield from map(_of_session, sessions)
+        yield from map(_of_message, build_messages(world.draw, household, sessions))
+        account = build_account(world.draw, user_id, sessions)
+        yield from map(_of_reward, account.rewards)
+        yield from map(_of_payout, account.payouts)
 
 
 def _of_household(household: Household) -> Iterator[Thing]:
@@ -94,6 +99,34 @@ def _still(place: tuple[str, str], user_id: str, created_ms: int, item: Item) ->
     return Thing(table, user_id, (created_ms,), lambda _now_ms: row)
 
 
-def _session_row(session: Session, now_ms: int) -> Row:
-    end_ms = as_of(session, now_ms).end_ms
-    return Row(session.id, session.start_ms, end_ms, msgspec.json.encode(session_item(session, now_ms)))
+def _of_session(session: Session) -> Thing:
+    def row_at(now_ms: int) -> Row:
+        body = msgspec.json.encode(session_item(session, now_ms))
+        return Row(session.id, session.start_ms, as_of(session, now_ms).end_ms, body)
+
+    return Thing("sessions", session.user_id, _moments(session.start_ms, session.end_ms), row_at)
+
+
+def _of_message(message: Message) -> Thing:
+    def row_at(now_ms: int) -> Row:
+        return Row(message.id, message.created_ms, None, msgspec.json.encode(message_item(message, now_ms)))
+
+    return Thing("messages", message.user_id, _moments(message.created_ms, message.dismissed_ms), row_at)
+
+
+def _of_reward(reward: Reward) -> Thing:
+    def row_at(now_ms: int) -> Row:
+        return Row(reward.session_id, reward.start_ms, None, msgspec.json.encode(reward_item(reward, now_ms)))
+
+    return Thing("rewards", reward.user_id, _moments(reward.earned_ms, reward.paid_ms), row_at)
+
+
+def _of_payout(payout: Payout) -> Thing:
+    def row_at(now_ms: int) -> Row:
+        return Row(payout.id, payout.created_ms, None, msgspec.json.encode(payout_item(payout, now_ms)))
+
+    return Thing("payouts", payout.user_id, tuple(moment for moment, _ in payout.steps), row_at)
+
+
+def _moments(begin_ms: int, change_ms: int | None) -> tuple[int, ...]:
+    return (begin_ms,) if change_ms is None or change_ms == begin_ms else (begin_ms, change_ms)

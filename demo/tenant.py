@@ -1,7 +1,7 @@
 """The demo tenant as a function from request to answer: no sockets, no clock of its own.
 
 Belongs here: the order in which a request is judged (path, method, token and key, parameters, the thing itself).
-Does not belong here: what each read answers (reads.py), bytes on a wire (server.py).
+Does not belong here: what each read answers (reads/), bytes on a wire (server.py).
 """
 
 from __future__ import annotations
@@ -55,10 +55,11 @@ class Tenant:
 
         path: without the query, as sent. query: without the question mark. headers: names in lower case.
         """
-        self._tables.catch_up(self._clock.now_ms())
+        now_ms = self._clock.now_ms()
+        self._tables.catch_up(now_ms)
         try:
             if path.startswith(PREFIX + "/"):
-                return self._read(method, path, query, headers)
+                return self._read(method, path, query, headers, now_ms)
             if path == TOKEN_PATH:
                 self._count(method, TOKEN_PATH)
                 _allow(method, "POST")
@@ -67,7 +68,7 @@ class Tenant:
         except ProblemError as problem:
             return problem.reply(path)
 
-    def _read(self, method: str, path: str, query: str, headers: Mapping[str, str]) -> Reply:
+    def _read(self, method: str, path: str, query: str, headers: Mapping[str, str], now_ms: int) -> Reply:
         found = self._reads.find(path.removeprefix(PREFIX))
         if found is None:
             raise self._no_such_path()
@@ -76,7 +77,7 @@ class Tenant:
         _allow(method, "GET")
         self._tokens.check(headers)
         values = read_query(query, operation.parameter_names, operation.required_names)
-        call = Call(self._world, self._tables, self._bounds, self._clock.now_ms(), ids, values)
+        call = Call(self._world, self._tables, self._bounds, now_ms, ids, values)
         return json_reply(HANDLERS[operation.id](call))
 
     def _control(self, method: str, path: str, query: str, body: bytes) -> Reply:

@@ -298,15 +298,12 @@ def test_all_energy_is_charged_once_and_steering_never_costs_more(prices, energy
 
 
 def test_a_bill_without_length_takes_the_price_of_its_moment():
-    tariff = next(
-        loc.tariff
-        for h in whole_world().households.values()
-        for loc in h.locations.values()
-        if loc.tariff and loc.tariff.is_dynamic
+    location = next(
+        location for location in whole_world().location_by_id.values() if location.tariff and location.tariff.is_dynamic
     )
     at = to_ms(datetime(2026, 5, 1, 12, 20, tzinfo=timezone.utc))
-    money = bill(tariff, at, at, 2.0, 11.0, managed=True)
-    assert money.costs == pytest.approx(2 * segments(tariff, at, at)[0].price)
+    money = bill(location, at, at, 2.0, 11.0, managed=True)
+    assert money.costs == pytest.approx(2 * segments(location.tariff, at, at)[0].price)
     assert money.savings == 0
 
 

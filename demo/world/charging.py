@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from demo.world.tariffs import Segment, Tariff, segments
+from demo.world.people import Location
+from demo.world.solar import Panels
+from demo.world.tariffs import Segment, Tariff, slots
 from demo.world.times import HOUR_MS
 
 MONEY_DECIMALS = 4
@@ -17,10 +19,14 @@ MONEY_DECIMALS = 4
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """costs, savings: NOK. Savings are zero where there is nothing to steer: one price, or no management."""
+    """costs, savings: NOK with four decimals, None where the tariff is not known; savings are zero where there is
+    nothing to steer (one price, or no management). solar_kwh: what came from the location's own panels, None where
+    there are none.
+    """
 
-    costs: float
-    savings: float
+    costs: float | None
+    savings: float | None
+    solar_kwh: float | None
 
 
 def charge_hours(energy_kwh: float, power_kw: float, plugged_hours: float) -> float:
@@ -47,14 +53,31 @@ def energy_by_segment(spans: list[Segment], energy_kwh: float, power_kw: float, 
     return taken
 
 
-def bill(tariff: Tariff, start_ms: int, end_ms: int, energy_kwh: float, power_kw: float, *, managed: bool) -> Bill:
-    """What a finished session costs, and what steering it saved; NOK with four decimals."""
-    spans = segments(tariff, start_ms, end_ms)
-    at_once = _cost(spans, energy_by_segment(spans, energy_kwh, power_kw, managed=False))
-    if not managed or tariff.is_flat:
-        return Bill(costs=at_once, savings=0.0)
-    steered = _cost(spans, energy_by_segment(spans, energy_kwh, power_kw, managed=True))
-    return Bill(costs=steered, savings=round(at_once - steered, MONEY_DECIMALS))
+UNKNOWN = Tariff({"Standard": 0.0}, ())
+"""Stands for a tariff that nobody told: no hour is better than another."""
+
+
+def bill(location: Location, start_ms: int, end_ms: int, energy_kwh: float, power_kw: float, *, managed: bool) -> Bill:
+    """What a finished session at a location costs, what steering it saved, and what the sun gave."""
+    tariff = location.tariff or UNKNOWN
+    spans = slots(tariff, start_ms, end_ms)
+    at_once = energy_by_segment(spans, energy_kwh, power_kw, managed=False)
+    taken = energy_by_segment(spans, energy_kwh, power_kw, managed=True) if managed and not tariff.is_flat else at_once
+    solar_kwh = None if location.panels is None else _solar_kwh(spans, taken, location.panels)
+    if location.tariff is None:
+        return Bill(None, None, solar_kwh)
+    costs = _cost(spans, taken)
+    return Bill(costs, round(_cost(spans, at_once) - costs, MONEY_DECIMALS), solar_kwh)
+
+
+def _solar_kwh(spans: list[Segment], taken: list[float], panels: Panels) -> float:
+    """In each span the sun gives what it can, at most what the car takes."""
+    used = 0.0
+    for span, kwh in zip(spans, taken, strict=True):
+        if kwh:
+            hour_ms = span.start_ms - span.start_ms % HOUR_MS
+            used += min(kwh, panels.kwh(hour_ms) * (span.end_ms - span.start_ms) / HOUR_MS)
+    return round(used, 3)
 
 
 def _cost(spans: list[Segment], taken: list[float]) -> float:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from demo.world.cars import CAR_MODELS, CarModel
 from demo.world.draw import Draw, stable_id
+from demo.world.solar import Panels, draw_panels
 from demo.world.source import SourceSession
 from demo.world.tariffs import Tariff, draw_tariff
 from demo.world.times import DAY_MS, MINUTE_MS, Shift
@@ -56,13 +57,16 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A garage as one user has it: where, at which tariff (None: nobody told), with which charger (None: unknown)."""
+    """A garage as one user has it: where, at which tariff (None: nobody told), with which charger (None: unknown) and
+    panels (None: none).
+    """
 
     id: str
     user_id: str
     address: Address
     tariff: Tariff | None
     charger_id: str | None
+    panels: Panels | None
     created_ms: int
     updated_ms: int
 
@@ -142,6 +146,7 @@ def _location(
         address=addresses[garage],
         tariff=draw_tariff(draw, what, garage),
         charger_id=stable_id("charger", what) if draw.chance(0.6, "charger", what) else None,
+        panels=draw_panels(draw, what),
         created_ms=created_ms,
         updated_ms=draw.between(created_ms, first_ms, "location updated", what) if edited else created_ms,
     )

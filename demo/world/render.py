@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from demo.world.cars import CarModel
-from demo.world.charging import bill
+from demo.world.charging import Bill, bill
 from demo.world.people import AGREEMENT_ID, Location, User, Vehicle
 from demo.world.sessions import Session, as_of
 from demo.world.tariffs import CURRENCY
@@ -99,17 +99,19 @@ def session_item(session: Session, now_ms: int) -> Item:
         "savings": None,
         "currency": None,
     }
-    if session.end_ms is not None and location is not None and location.tariff is not None:
-        money = bill(
-            location.tariff,
-            session.start_ms,
-            session.end_ms,
-            session.energy_kwh,
-            session.power_kw,
-            managed=session.is_managed,
-        )
-        item |= {"chargeCosts": money.costs, "savings": money.savings, "currency": CURRENCY}
+    if session.end_ms is not None and location is not None:
+        money = session_bill(session, location, session.end_ms)
+        item |= {
+            "solarEnergy": money.solar_kwh,
+            "chargeCosts": money.costs,
+            "savings": money.savings,
+            "currency": None if money.costs is None else CURRENCY,
+        }
     return item
+
+
+def session_bill(session: Session, location: Location, end_ms: int) -> Bill:
+    return bill(location, session.start_ms, end_ms, session.energy_kwh, session.power_kw, managed=session.is_managed)
 
 
 def session_detail(item: Item) -> Item:

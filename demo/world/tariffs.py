@@ -6,8 +6,8 @@ Does not belong here: what a session costs (charging.py), JSON (render.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
 
@@ -95,29 +95,32 @@ def draw_tariff(draw: Draw, location: str, garage: str) -> Tariff | None:
     if kind < 0.62:
         prices = {"Peak": round(base * 1.4, 4), "OffPeak": base, "SuperOffPeak": round(base * 0.6, 4)}
         return Tariff(prices, TRIPLE, holidays, off_peak_only)
-    slot_minutes = 15 if draw.chance(0.3, "quarter hours", garage) else 60
+    slot_minutes = 15 if draw.chance(0.12, "quarter hours", garage) else 60
     return Tariff({"Dynamic": 0.0}, (_all_day(DAYS, "Dynamic"),), slot_minutes=slot_minutes)
 
 
-def segments(tariff: Tariff, start_ms: int, end_ms: int) -> list[Segment]:
-    """The prices that apply over [start, end), in order and without gaps; one of no length where start is end.
-
-    A dynamic price has a segment for each of its slots; of the others, hours of one type are one segment.
+def slots(tariff: Tariff, start_ms: int, end_ms: int) -> list[Segment]:
+    """The price of every hour (or quarter) over [start, end), in order and without gaps; one of no length where
+    start is end.
     """
-    found: list[Segment] = []
-    for slot_start, slot_end in _slots(start_ms, max(end_ms, start_ms + 1), tariff.slot_minutes * MINUTE_MS):
-        type_ = _type_at(tariff, slot_start)
-        price = spot_price(slot_start, tariff.slot_minutes) if tariff.is_dynamic else tariff.prices[type_]
-        if found and found[-1].type == type_ and not tariff.is_dynamic:
-            found[-1] = Segment(found[-1].start_ms, min(slot_end, end_ms), type_, price)
-        else:
-            found.append(Segment(max(slot_start, start_ms), min(slot_end, end_ms), type_, price))
+    slot_ms = tariff.slot_minutes * MINUTE_MS
+    found = []
+    for slot in range(start_ms // slot_ms * slot_ms, max(end_ms, start_ms + 1), slot_ms):
+        type_ = _type_at(tariff, slot)
+        price = spot_price(slot, tariff.slot_minutes) if tariff.is_dynamic else tariff.prices[type_]
+        found.append(Segment(max(slot, start_ms), min(slot + slot_ms, end_ms), type_, price))
     return found
 
 
-def _slots(start_ms: int, end_ms: int, slot_ms: int) -> Iterator[tuple[int, int]]:
-    for slot_start in range(start_ms // slot_ms * slot_ms, end_ms, slot_ms):
-        yield slot_start, slot_start + slot_ms
+def segments(tariff: Tariff, start_ms: int, end_ms: int) -> list[Segment]:
+    """The same, with neighbouring slots of one type as one segment, unless the price is dynamic."""
+    found: list[Segment] = []
+    for slot in slots(tariff, start_ms, end_ms):
+        if found and found[-1].type == slot.type and not tariff.is_dynamic:
+            found[-1] = replace(found[-1], end_ms=slot.end_ms)
+        else:
+            found.append(slot)
+    return found
 
 
 def _type_at(tariff: Tariff, hour_ms: int) -> str:

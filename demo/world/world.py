@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import cached_property
 
 from demo.world.draw import Draw
-from demo.world.people import Household, build_households
+from demo.world.people import Household, Location, build_households
 from demo.world.sessions import Session, build_sessions
 from demo.world.source import SourceSession, read_sessions
 from demo.world.times import Shift, latest_shift, wall_ms
@@ -27,6 +28,32 @@ class World:
     households: dict[str, Household]
     sessions: list[Session]
     start_ms: int
+
+    @cached_property
+    def session_by_id(self) -> dict[str, Session]:
+        return {session.id: session for session in self.sessions}
+
+    @cached_property
+    def location_by_id(self) -> dict[str, Location]:
+        return {location.id: location for home in self.households.values() for location in home.locations.values()}
+
+    @cached_property
+    def sessions_by_location(self) -> dict[str, list[Session]]:
+        """In order of start."""
+        found: dict[str, list[Session]] = {location_id: [] for location_id in self.location_by_id}
+        for sessions in self.sessions_by_user.values():
+            for session in sessions:
+                if session.location is not None:
+                    found[session.location.id].append(session)
+        return found
+
+    @cached_property
+    def sessions_by_user(self) -> dict[str, list[Session]]:
+        """In order of start."""
+        found: dict[str, list[Session]] = {user_id: [] for user_id in self.households}
+        for session in self.sessions:
+            found[session.user_id].append(session)
+        return {user_id: sorted(rows, key=lambda row: (row.start_ms, row.id)) for user_id, rows in found.items()}
 
 
 def build_world(shift: Shift, seed: int = DEFAULT_SEED, sources: Sequence[SourceSession] | None = None) -> World:

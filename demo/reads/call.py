@@ -1,21 +1,22 @@
-"""What the tenant answers to each read that it serves.
+"""What a handler gets, and the forms of what it gives.
 
-A handler gets a Call and gives the JSON body; what cannot be answered is a ProblemError.
-Does not belong here: tokens, routing (tenant.py), rows (tables.py).
+Does not belong here: handlers (the sibling modules).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
 from demo.answers import not_found
 from demo.listing import EVER, Listing, Row, Span
 from demo.parameters import Bounds, read_page, read_span
-from demo.tables import CAR_MODEL_BODIES, Tables
-from demo.world.render import session_detail
+from demo.tables import Tables
+from demo.world.people import Household, Location
+from demo.world.sessions import Session
 from demo.world.world import World
 
 
@@ -41,6 +42,11 @@ class Call:
             raise not_found("User does not exist.")
         return self.ids[0]
 
+    @property
+    def household(self) -> Household:
+        """The user of the path and what is theirs. Raises ProblemError 404."""
+        return self.world.households[self.user_id]
+
     def rows_of_user(self, table: str) -> Listing:
         return self.tables.of_user(table, self.user_id)
 
@@ -50,6 +56,16 @@ class Call:
         if row is None:
             raise not_found(f"{what} does not exist.")
         return row
+
+    @property
+    def location(self) -> Location:
+        """The charging location of the path. Raises ProblemError 404."""
+        return self.world.location_by_id[self.row_of_user("charging_locations", "Charging location").id]
+
+    @property
+    def session(self) -> Session:
+        """The session of the path. Raises ProblemError 404."""
+        return self.world.session_by_id[self.row_of_user("sessions", "Session").id]
 
 
 Handler = Callable[[Call], bytes]
@@ -72,49 +88,10 @@ def array_of(bodies: Iterable[bytes]) -> bytes:
     return b"[%b]" % b",".join(bodies)
 
 
-def _created(table: str) -> Handler:
-    return lambda call: page_of(call, call.tables[table], call.span("created"))
+def encoded(value: object) -> bytes:
+    return msgspec.json.encode(value)
 
 
-def _sessions(call: Call) -> bytes:
-    return page_of(call, call.tables["sessions"], call.span("startTime"), call.span("endTime"))
-
-
-def _sessions_of_user(call: Call) -> bytes:
-    return page_of(call, call.rows_of_user("sessions"), call.span("startTime"), call.span("endTime"))
-
-
-def _session(call: Call) -> bytes:
-    return _detail_of(call.row_of_user("sessions", "Session"))
-
-
-def _last_session(call: Call) -> bytes:
-    vehicle = call.row_of_user("vehicles", "Vehicle")
-    for row in call.rows_of_user("sessions"):
-        if msgspec.json.decode(row.body)["vehicleId"] == vehicle.id:
-            return _detail_of(row)
-    raise not_found("The vehicle has no session.")
-
-
-def _detail_of(row: Row) -> bytes:
-    return msgspec.json.encode(session_detail(msgspec.json.decode(row.body)))
-
-
-def _user(call: Call) -> bytes:
-    row = call.tables["users"].get(call.user_id)
-    assert row is not None
-    return row.body
-
-
-HANDLERS: dict[str, Handler] = {
-    "listUsers": _created("users"),
-    "listChargingLocations": _created("charging_locations"),
-    "listVehicles": _created("vehicles"),
-    "listSessions": _sessions,
-    "listSupportedCarModels": lambda _call: array_of(CAR_MODEL_BODIES),
-    "getUser": _user,
-    "listSessionsOfUser": _sessions_of_user,
-    "getSession": _session,
-    "getLastSessionOfVehicle": _last_session,
-}
-"""By operation id. An operation without a handler is declared but not served."""
+def decoded(rows: Iterable[Row]) -> Sequence[dict[str, Any]]:
+    """The items of some rows."""
+    return [msgspec.json.decode(row.body) for row in rows]

@@ -18,8 +18,6 @@ from demo.answers import Reply
 from demo.clock import Clock
 from demo.tenant import Tenant
 
-MAX_REQUEST_BYTES = 64 * 1024
-
 
 async def run_server(tenant: Tenant, clock: Clock, host: str, port: int, ready: Callable[[int], None]) -> None:
     """Serve until SIGTERM or SIGINT. ready: told the port when requests are accepted.
@@ -32,7 +30,7 @@ async def run_server(tenant: Tenant, clock: Clock, host: str, port: int, ready: 
         loop.add_signal_handler(number, stop.set)
 
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
-        body = await request.content.read(MAX_REQUEST_BYTES) if request.can_read_body else b""
+        body = await request.read()
         path, _, query = request.raw_path.partition("?")
         headers = {name.lower(): value for name, value in request.headers.items()}
         reply = tenant.respond(request.method, path, query, headers, body)

@@ -184,3 +184,16 @@ def test_no_clock_goes_back(moves):
         assert ticking.now_ms() >= before
     assert told == sorted(told)
     assert ticking.now_ms() == 1000 + (told[-1] if told else 7) + real_ns // 1_000_000
+
+
+def test_a_body_that_comes_in_pieces_is_read_whole(tenant):
+    form = b"grant_type=client_credentials&client_id=demo-client&audience=" + b"a" * 300_000 + b"&client_secret=x"
+
+    def pieces():
+        for start in range(0, len(form), 50_000):
+            yield form[start : start + 50_000]
+
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = httpx.post(tenant.token_url, content=pieces(), headers=headers)
+    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+    assert httpx.post(tenant.token_url, content=b"a" * 3_000_000, headers=headers).status_code == 413

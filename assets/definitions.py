@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dagster import Definitions, definitions, in_process_executor
 
-from assets.jobs import nightly_job, nightly_schedule, resync_job
+from assets.jobs import nightly_job, resync_job, schedules, weekly_job
 from assets.lake_tables import lake_tables
 from assets.published import every_collection_complete, published_file
 from assets.surroundings import KEY, Surroundings
@@ -20,12 +20,12 @@ def build_definitions(surroundings: Surroundings | None = None) -> Definitions:
     around = surroundings or Surroundings()
     settings = around.lake()
     models = warehouse_models(manifest_file(settings))
-    nightly = nightly_job()
+    nightly, weekly = nightly_job(), weekly_job()
     return Definitions(
         assets=[*lake_tables(), models, published_file(published_models(models))],
         asset_checks=[every_collection_complete()],
-        jobs=[nightly, resync_job()],
-        schedules=[nightly_schedule(nightly, settings.time_zone)],
+        jobs=[nightly, weekly, resync_job()],
+        schedules=schedules(nightly, weekly, settings.time_zone),
         resources={KEY: around},
         # a process for each step costs seconds, and only one step at a time may write
         executor=in_process_executor,

@@ -23,7 +23,7 @@ from dagster import (
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 from pydantic import Field
 
-from assets.lake_tables import key_of, numbers
+from assets.lake_tables import DEEP_TAG, key_of, numbers
 from assets.policies import API_POOL
 from assets.surroundings import Surroundings, clear_failures
 from pipelines.contract import RESOURCES
@@ -32,6 +32,8 @@ from pipelines.sync import Order, Status, Window, run_sync
 
 NIGHTLY = "nightly"
 NIGHTLY_CRON = "30 2 * * *"
+WEEKLY = "weekly"
+WEEKLY_CRON = "30 4 * * 0"
 LONGEST_RUN_SECONDS = 12 * 3600
 
 _RUN_TAGS = {"dagster/max_runtime": str(LONGEST_RUN_SECONDS)}
@@ -47,16 +49,33 @@ def nightly_job() -> UnresolvedAssetJobDefinition:
     )
 
 
-def nightly_schedule(nightly: UnresolvedAssetJobDefinition, time_zone: str) -> ScheduleDefinition:
-    """Stopped until somebody starts it: nights may be run by another clock (`chargelake nightly`)."""
-    return ScheduleDefinition(
-        name="nightly_schedule",
-        job=nightly,
-        cron_schedule=NIGHTLY_CRON,
-        execution_timezone=time_zone,
-        default_status=DefaultScheduleStatus.STOPPED,
-        description=f"Every night at half past two, local time of {time_zone}.",
+def weekly_job() -> UnresolvedAssetJobDefinition:
+    return define_asset_job(
+        WEEKLY,
+        selection=AssetSelection.all(),
+        description="A night in its deep form: long re-reads, the audit of closed months, full listings.",
+        run_tags=_RUN_TAGS | {DEEP_TAG: "true"},
     )
+
+
+def schedules(
+    nightly: UnresolvedAssetJobDefinition, weekly: UnresolvedAssetJobDefinition, time_zone: str
+) -> list[ScheduleDefinition]:
+    """Stopped until somebody starts them: nights may be run by another clock (`chargelake nightly`)."""
+    return [
+        ScheduleDefinition(
+            name=f"{job.name}_schedule",
+            job=job,
+            cron_schedule=cron,
+            execution_timezone=time_zone,
+            default_status=DefaultScheduleStatus.STOPPED,
+            description=f"Every {when}, local time of {time_zone}.",
+        )
+        for job, cron, when in (
+            (nightly, NIGHTLY_CRON, "night at half past two"),
+            (weekly, WEEKLY_CRON, "Sunday at half past four"),
+        )
+    ]
 
 
 Collection = Enum("Collection", {name: name for name in RESOURCES})  # type: ignore[misc]

@@ -36,6 +36,8 @@ from pipelines.sync import CollectionReport, Order, Status, run_sync
 
 LAYER = "lake"
 COMPLETE = "complete"
+DEEP_TAG = "chargelake/deep"
+"""A run that carries it is a deep one."""
 RETRIES = 2
 """Of a collection whose first request got no answer. The client has tried each request several times before."""
 
@@ -43,6 +45,7 @@ _RECORDS = {
     "_runs": "One row for each collection of each sync run.",
     "_quarantine": "Rows that could not be read, as they came.",
     "_contract_drift": "Where answers differ from what the API documents.",
+    "_reconciliation": "Closed months, the API's count against ours; written by deep runs.",
 }
 _SEVERITY = {Status.PARTIAL: AssetCheckSeverity.WARN, Status.FAILED: AssetCheckSeverity.ERROR}
 
@@ -91,7 +94,8 @@ def _lake_table(resource: Resource) -> AssetsDefinition:
     )
     def lake_table(context: AssetExecutionContext, surroundings: ResourceParam[Surroundings]) -> MaterializeResult:  # type: ignore[type-arg]  # Dagster knows only the bare name
         with clear_failures():
-            report = _pull(resource, surroundings, context.run.run_id, context.retry_number)
+            order = Order((resource.name,), run_id=context.run.run_id, deep=DEEP_TAG in context.run.tags)
+            report = _pull(order, surroundings, context.retry_number)
         surroundings.synced(report)
         for note in report.notes:
             context.log.warning(note)
@@ -100,13 +104,13 @@ def _lake_table(resource: Resource) -> AssetsDefinition:
     return lake_table
 
 
-def _pull(resource: Resource, surroundings: Surroundings, run_id: str, tries: int) -> CollectionReport:
+def _pull(order: Order, surroundings: Surroundings, tries: int) -> CollectionReport:
     """Sync one collection. Where the API gives no answer at all: RetryRequested, in the end a failed report."""
     silence: ApiUnavailable
     began = datetime.now(timezone.utc)
     try:
         run = run_sync(
-            Order(collections=(resource.name,), run_id=run_id),
+            order,
             api=surroundings.api(),
             sync=surroundings.sync(),
             lake=surroundings.lake(),
@@ -118,7 +122,7 @@ def _pull(resource: Resource, surroundings: Surroundings, run_id: str, tries: in
         return run.collections[0]
     if tries < RETRIES:
         raise RetryRequested(RETRIES, surroundings.first_pause_seconds * 2**tries) from silence
-    report = CollectionReport(resource.name, began, datetime.now(timezone.utc))
+    report = CollectionReport(order.collections[0], began, datetime.now(timezone.utc))
     report.fail(str(silence))
     return report
 

@@ -25,7 +25,7 @@ from dagster import (
 
 from assets.definitions import build_definitions
 from assets.instance import open_instance, prepare_home
-from assets.jobs import NIGHTLY
+from assets.jobs import NIGHTLY, WEEKLY
 from assets.published import EVERY_COLLECTION_COMPLETE
 from assets.surroundings import Surroundings
 from pipelines.check import check_reach
@@ -79,8 +79,10 @@ class _Heard:
     published: list[PublishReport] = field(default_factory=list)
 
 
-def run_night(progress: Callable[[str, int], None] = lambda _collection, _rows: None) -> NightResult:
-    """Run the nightly job and wait for its end.
+def run_night(
+    progress: Callable[[str, int], None] = lambda _collection, _rows: None, *, deep: bool = False
+) -> NightResult:
+    """Run the nightly job, or the weekly one for a deep night, and wait for its end.
 
     progress: called with a collection's name and how many rows were just read. Raises ConfigurationError,
     ApiError or LakeError when the tenant cannot be reached or the lake not be written, before anything is run.
@@ -97,7 +99,7 @@ def run_night(progress: Callable[[str, int], None] = lambda _collection, _rows: 
     )
     with _only_night(lake), open_instance(lake) as instance:
         _bury_the_dead(instance)
-        result = _run(build_definitions(surroundings).resolve_job_def(NIGHTLY), instance)
+        result = _run(build_definitions(surroundings).resolve_job_def(WEEKLY if deep else NIGHTLY), instance)
     return _summary(result, heard, time.monotonic() - began)
 
 

@@ -32,6 +32,10 @@ app.add_typer(demo_app, name="demo")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
 
+Deep = Annotated[
+    bool, typer.Option("--deep", help="The weekly form: long re-reads, audit of closed months, full listings.")
+]
+
 EXIT_CODES = {"complete": 0, "failed": 1, "partial": 3}
 
 
@@ -43,12 +47,14 @@ def sync(
     until: Annotated[
         Optional[str], typer.Option(help="Upper end of every window, ISO 8601; the API's clock when left out.")
     ] = None,
+    deep: Deep = False,
     json: AsJson = False,
 ) -> None:
     """Pull what is new from the API into the lake."""
     from pipelines.sync import Order
 
-    _sync(Order(_chosen(collections), until=None if until is None else _instant("--until", until)), json)
+    end = None if until is None else _instant("--until", until)
+    _sync(Order(_chosen(collections), until=end, deep=deep), json)
 
 
 @app.command()
@@ -93,12 +99,12 @@ def publish(json: AsJson = False) -> None:
 
 
 @app.command()
-def nightly(json: AsJson = False) -> None:
+def nightly(deep: Deep = False, json: AsJson = False) -> None:
     """Do the whole night through Dagster: sync, build, publish."""
     from assets.night import run_night
 
     with console.sync_progress() as progress:
-        night = run_night(progress)
+        night = run_night(progress, deep=deep)
     console.show_night(night, as_json=json)
     raise typer.Exit(night.exit_code)
 

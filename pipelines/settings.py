@@ -24,6 +24,11 @@ Hours = Annotated[float, Field(ge=0, le=24 * 366)]
 Days = Annotated[float, Field(ge=0, le=366)]
 
 
+CorrectionDays = Annotated[
+    float, Field(ge=0, le=366, description="Sessions are corrected without a trace so long after start or end")
+]
+
+
 class LakeSettings(BaseSettings):
     """Where things are, and how local time is told. Enough for everything but talking to the API."""
 
@@ -32,7 +37,7 @@ class LakeSettings(BaseSettings):
     home: Path = Field(default=Path("data"), description="Folder of lake, warehouse and Dagster's records")
     lake: str = Field(default="", description="Folder or object-store URL of the lake; default HOME/lake")
     time_zone: str = Field(default="Europe/Amsterdam", description="IANA name; schedule and local dates")
-    correction_days: Days = Field(default=7, description="Sessions younger than this are provisional")
+    correction_days: CorrectionDays = 7
     generations_kept: Annotated[int, Field(ge=1, le=1000)] = Field(
         default=3, description="Published files kept beside the current one"
     )
@@ -90,6 +95,14 @@ class SyncSettings(BaseSettings):
     session_start_overlap_hours: Hours = Field(default=48, description="sessions by start; back-dated")
     session_end_overlap_hours: Annotated[float, Field(ge=48, le=24 * 366)] = Field(
         default=48, description="sessions by end; back-dated, so at least 48"
+    )
+    correction_days: CorrectionDays = 7
+    deep_correction_days: Days = Field(default=35, description="The same reach in a deep run")
+    rotation_nights: Annotated[int, Field(ge=1, le=366)] = Field(
+        default=90, description="Within so many nights all of history is read again"
+    )
+    relist_rows: Annotated[int, Field(ge=0, le=10_000_000)] = Field(
+        default=10_000, description="A list of up to so many rows is read in full every night, to see edits"
     )
     slice_rows: Annotated[int, Field(ge=100, le=1_000_000)] = Field(
         default=20_000, description="Rows of history that one commit carries, about"

@@ -85,7 +85,7 @@ def test_every_resource_and_every_sql_file_is_an_asset_and_nothing_else(definiti
     for key in definitions.resolve_all_asset_keys():
         by_layer[key.path[0]].add(key.path[-1])
 
-    assert by_layer["lake"] == {*RESOURCES, "_runs", "_quarantine", "_contract_drift"}
+    assert by_layer["lake"] == {*RESOURCES, "_runs", "_quarantine", "_contract_drift", "_reconciliation"}
     built = {layer: names for layer, names in by_layer.items() if layer not in {"lake", "published_file"}}
     assert set(built) == {"staging", "marts", "ops", "personal", "reference"}
     assert sum(map(len, built.values())) == len(models) + len(seeds)

@@ -23,9 +23,9 @@ def api_settings(env):
     return ApiSettings(**{name.removeprefix("SMART_CHARGING_").lower(): value for name, value in env.items()})
 
 
-def sync(env, home, *, until=None, collections=tuple(RESOURCES), ranges=None, **settings):
+def sync(env, home, *, until=None, collections=tuple(RESOURCES), ranges=None, deep=False, **settings):
     return run_sync(
-        Order(collections=collections, until=until, ranges=ranges),
+        Order(collections=collections, until=until, ranges=ranges, deep=deep),
         api=api_settings(env),
         sync=SyncSettings(**(FAST | settings)),
         lake=LakeSettings(home=Path(home)),

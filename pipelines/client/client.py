@@ -20,10 +20,12 @@ from pipelines.client.clock import SYSTEM_CLOCK, Clock, Sleep, system_sleep
 from pipelines.client.faults import Fault, TooLarge
 from pipelines.client.gate import PaceNow
 from pipelines.client.judge import (
+    Leniently,
     decode,
     decode_if_json,
     http_date,
     is_web_page,
+    not_at_all,
     oauth_error,
     problem_text,
     tidy,
@@ -55,7 +57,13 @@ class ApiClient:
     """Asks one tenant's API. Made by open_client; implements answer.Api for one event loop."""
 
     def __init__(
-        self, api: ApiSettings, channel: Channel, tokens: TokenStore, retrying: Retrying, rng: random.Random
+        self,
+        api: ApiSettings,
+        channel: Channel,
+        tokens: TokenStore,
+        retrying: Retrying,
+        rng: random.Random,
+        leniently: Leniently,
     ) -> None:
         self.counters = channel.counters
         self._api = api
@@ -63,6 +71,7 @@ class ApiClient:
         self._tokens = tokens
         self._retrying = retrying
         self._rng = rng
+        self._leniently = leniently
         agent = f"{CLIENT_NAME}/{_client_version()}".encode()
         self._common: Headers = (
             (b"Accept", b"application/json"),
@@ -115,7 +124,7 @@ class ApiClient:
         if reply.status in none_statuses and reply.status != 401:
             data = decode_if_json(reply.body)
         elif reply.status == 200:
-            data = decode(reply)
+            data = decode(reply, self._leniently)
         elif reply.status == 204:
             data = None
         else:
@@ -231,11 +240,13 @@ async def open_client(
     sleep: Sleep = system_sleep,
     rng: random.Random | None = None,
     shared: Shared | None = None,
+    leniently: Leniently = not_at_all,
 ) -> AsyncIterator[ApiClient]:
     """A client for as long as the context lasts, on the running event loop.
 
     transport: stands in for the network, and stays open afterwards.
     clock, sleep, rng: what time it is, how to wait, and chance (back-off, correlation ids).
+    leniently: a second reader for bodies that are whole, but no strict JSON because of one item.
     shared: gate and token; by default the process's own, or fresh ones where transport or clock is not real.
     """
     real = transport is None and clock is SYSTEM_CLOCK
@@ -260,4 +271,4 @@ async def open_client(
             max_bytes=sync.max_answer_megabytes * MEGABYTE,
         )
         retrying = Retrying(sync.max_tries, sleep, rng, count_retry)
-        yield ApiClient(api, channel, shared.tokens(api), retrying, rng)
+        yield ApiClient(api, channel, shared.tokens(api), retrying, rng, leniently)

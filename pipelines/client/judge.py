@@ -6,7 +6,7 @@ Does not belong here: fetching (transport.py) and what happens next (client.py, 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -31,6 +31,15 @@ _PLAIN_SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
 _BEARER = re.compile(r"(bearer)\s+\S+", re.IGNORECASE)
 _MAIL_ADDRESS = re.compile(r"\S+@\S+")
 _ERROR_CODE = re.compile(r"[a-z_]{1,40}", re.ASCII)
+
+
+Leniently = Callable[[bytes], Any]
+"""Reads a whole body that is not strict JSON; raises ValueError where it cannot."""
+
+
+def not_at_all(body: bytes) -> Any:
+    """The reader that makes no exception."""
+    raise ValueError(f"{len(body)} bytes that are no JSON")
 
 
 def fault_of_status(reply: Reply, now: datetime) -> Fault | None:
@@ -78,15 +87,19 @@ def is_web_page(reply: Reply) -> bool:
     return "html" in reply.content_type.lower() or reply.body[:64].lstrip().startswith(b"<")
 
 
-def decode(reply: Reply) -> Any:
-    """The JSON of a 200. Raises Fault where it is broken, cut short, missing, or a web page."""
+def decode(reply: Reply, leniently: Leniently) -> Any:
+    """The JSON of a 200. Raises Fault where it is broken, cut short, missing, or a web page.
+
+    leniently: a second reader for a body that a strict one refuses for the sake of one item.
+    """
     problem: str
     try:
         return msgspec.json.decode(reply.body)
-    except msgspec.DecodeError:
-        problem = "broken or cut-short JSON" if reply.body else "an empty body"
-    except (RecursionError, UnicodeDecodeError):
-        problem = "JSON that cannot be read"
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        try:
+            return leniently(reply.body)
+        except ValueError:
+            problem = "broken or cut-short JSON" if reply.body else "an empty body"
     if is_web_page(reply):
         raise Fault(f"HTTP {reply.status} with a web page where JSON was expected", not_the_api=True)
     raise Fault(f"HTTP {reply.status} with {problem}")

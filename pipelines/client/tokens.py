@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from authlib.oauth2.auth import ClientAuth  # type: ignore[import-untyped]
 from authlib.oauth2.rfc6749.parameters import prepare_token_request  # type: ignore[import-untyped]
 
-from pipelines.client.judge import decode
+from pipelines.client.judge import decode, not_at_all
 from pipelines.client.transport import Reply
 from pipelines.errors import ApiError, UnexpectedAnswer
 from pipelines.settings import ApiSettings
@@ -62,7 +62,7 @@ def read_token(reply: Reply, asked_at: float) -> Token:
 
 
 def _token_or_problem(reply: Reply, asked_at: float) -> Token | str:
-    grant = decode(reply)
+    grant = decode(reply, not_at_all)
     value = grant.get("access_token") if isinstance(grant, dict) else None
     if not isinstance(value, str) or not _HEADER_SAFE.fullmatch(value):
         return "no usable access_token"

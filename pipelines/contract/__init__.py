@@ -6,7 +6,7 @@ Does not belong here: how to ask, read, store or model it.
 
 from __future__ import annotations
 
-from pipelines.contract.model import Answer, Field, Kind, Question, Resource, column_name
+from pipelines.contract.model import Answer, Change, Field, Kind, Question, Resource, column_name
 from pipelines.contract.tenant_lists import (
     CHARGING_LOCATIONS,
     SESSIONS,
@@ -27,6 +27,7 @@ __all__ = [
     "MAX_PAGE_SIZE",
     "RESOURCES",
     "Answer",
+    "Change",
     "Field",
     "Kind",
     "Question",

@@ -89,6 +89,17 @@ class Question:
     overlap: str
 
 
+class Change(Enum):
+    """How rows change after they were created, without any filter that shows it."""
+
+    NONE = "none"
+    """Not at all, or the whole list is asked every time."""
+    EDITED = "edited"
+    """Any row at any time: users, vehicles, addresses."""
+    CORRECTED = "corrected"
+    """Most of all soon after it ended: sessions."""
+
+
 @dataclass(frozen=True)
 class Resource:
     """One collection of the API and the lake table that holds it.
@@ -96,6 +107,7 @@ class Resource:
     key: JSON paths that identify a row. alternative_key: used where a part of `key` is null.
     listed_by: the question that, asked over all time, returns every row (None: the answer is the whole list).
     questions: every further question that must be asked to see what is new.
+    changes: see Change.
     """
 
     name: str
@@ -107,6 +119,7 @@ class Resource:
     alternative_key: tuple[str, ...] = ()
     listed_by: Question | None = None
     questions: tuple[Question, ...] = ()
+    changes: Change = Change.NONE
     description: str = ""
     by_path: dict[str, Field] = field(init=False, repr=False, compare=False)
 

@@ -6,7 +6,7 @@ needs a change in this module and nowhere else.
 
 from __future__ import annotations
 
-from pipelines.contract.model import Answer, Field, Kind, Question, Resource
+from pipelines.contract.model import Answer, Change, Field, Kind, Question, Resource
 from pipelines.contract.vocabulary import CALIBRATION_STATE, SESSION_STATUS, VEHICLE_CAPABILITIES
 
 
@@ -20,6 +20,7 @@ USERS = Resource(
     answer=Answer.PAGED,
     evidence="S",
     listed_by=_created("created"),
+    changes=Change.EDITED,
     description="People whose cars are charged smartly.",
     fields=(
         Field("id", Kind.UUID, "INF", required=True),
@@ -41,6 +42,7 @@ CHARGING_LOCATIONS = Resource(
     answer=Answer.PAGED,
     evidence="S",
     listed_by=_created("created"),
+    changes=Change.EDITED,
     description="Addresses at which users charge.",
     fields=(
         Field("id", Kind.UUID, "S", required=True),
@@ -65,6 +67,7 @@ VEHICLES = Resource(
     answer=Answer.PAGED,
     evidence="S",
     listed_by=_created("created"),
+    changes=Change.EDITED,
     description="Cars, and what their makers' clouds let the API do with them.",
     fields=(
         Field("id", Kind.UUID, "A", required=True),
@@ -86,6 +89,7 @@ SESSIONS = Resource(
     evidence="S",
     listed_by=Question("started", "startTime", "startTimeFrom", "startTimeTo", overlap="session_start_overlap_hours"),
     questions=(Question("ended", "endTime", "endTimeFrom", "endTimeTo", overlap="session_end_overlap_hours"),),
+    changes=Change.CORRECTED,
     description="Plug-ins. Back-dated at both ends, and corrected after they end.",
     fields=(
         Field("id", Kind.UUID, "INF", required=True),

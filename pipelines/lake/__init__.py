@@ -10,7 +10,14 @@ from pathlib import Path
 from pipelines.contract import Resource
 from pipelines.errors import LakeError
 from pipelines.lake.changelog import ChangelogTable, Committed
-from pipelines.lake.operations import Record, RecordTable, RunTable, drift_table, quarantine_table
+from pipelines.lake.operations import (
+    Record,
+    RecordTable,
+    RunTable,
+    drift_table,
+    quarantine_table,
+    reconciliation_table,
+)
 from pipelines.lake.store import is_table
 
 
@@ -37,6 +44,9 @@ class Lake:
 
     def drift(self) -> RecordTable:
         return drift_table(f"{self.root}/_contract_drift")
+
+    def reconciliation(self) -> RecordTable:
+        return reconciliation_table(f"{self.root}/_reconciliation")
 
     def runs(self) -> RunTable:
         return RunTable(f"{self.root}/_runs")

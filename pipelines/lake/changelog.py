@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from pipelines.contract import Resource, column_name
 from pipelines.errors import LakeError
+from pipelines.lake.held import HeldTimes
 from pipelines.lake.index import INDEX_COLUMNS, Delta, KeyIndex
 from pipelines.lake.keys import key_texts
 from pipelines.lake.schemas import table_schema
@@ -74,6 +75,10 @@ class ChangelogTable:
         """Keys that are held and not deleted."""
         return len(self._held())
 
+    def held_times(self, path: str) -> HeldTimes:
+        """The instants at a JSON path of all rows that are current and not deleted."""
+        return HeldTimes.read(self._versions(column_name(path)), column_name(path))
+
     def commit(self, rows: pa.Table, watermarks: Mapping[str, datetime]) -> Committed:
         """Append what is new or changed among `rows`, and move watermarks forward, in one Delta commit.
 
@@ -112,17 +117,18 @@ class ChangelogTable:
     def _forget(self) -> None:
         self.close()
 
-    def _versions(self) -> pa.RecordBatchReader:
-        keys = [*self.resource.key, *self.resource.alternative_key]
-        columns = [column_name(path) for path in keys]
-        source = self._store.scan([*columns, *INDEX_COLUMNS])
-        schema = pa.schema([pa.field("_key", pa.string()), *(source.schema.field(name) for name in INDEX_COLUMNS)])
+    def _versions(self, *more: str) -> pa.RecordBatchReader:
+        keys = [column_name(path) for path in (*self.resource.key, *self.resource.alternative_key)]
+        names = [*INDEX_COLUMNS, *more]
+        source = self._store.scan([*keys, *names])
+        schema = pa.schema([pa.field("_key", pa.string()), *(source.schema.field(name) for name in names)])
         return pa.RecordBatchReader.from_batches(schema, self._keyed(source, schema))
 
     def _keyed(self, source: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         for batch in source:
             keys = key_texts(self.resource, batch)
-            yield pa.RecordBatch.from_arrays([keys, *(batch.column(name) for name in INDEX_COLUMNS)], schema=schema)
+            columns = [batch.column(name) for name in schema.names[1:]]
+            yield pa.RecordBatch.from_arrays([keys, *columns], schema=schema)
 
 
 def _committed(news: pa.Table, delta: Delta, refusals: int) -> Committed:

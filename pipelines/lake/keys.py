@@ -6,11 +6,13 @@ Does not belong here: comparing keys (index.py).
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 
 from pipelines.contract import Resource, column_name
+from pipelines.contract.formats import format_instant
 
 
 def key_texts(resource: Resource, rows: pa.RecordBatch) -> pa.Array[Any]:
@@ -42,6 +44,10 @@ def _tuples(columns: list[pa.Array[Any]], length: int) -> list[tuple[object, ...
 
 
 def _json(parts: tuple[object, ...]) -> str:
-    return json.dumps(
-        [None if part is None else str(part) for part in parts], ensure_ascii=False, separators=(",", ":")
-    )
+    return json.dumps([_text(part) for part in parts], ensure_ascii=False, separators=(",", ":"))
+
+
+def _text(part: object) -> str | None:
+    if part is None:
+        return None
+    return format_instant(part) if isinstance(part, datetime) else str(part)

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.errors import LakeError
-from pipelines.lake.schemas import CONTRACT_DRIFT, QUARANTINE, RUNS
+from pipelines.lake.schemas import CONTRACT_DRIFT, QUARANTINE, RECONCILIATION, RUNS
 from pipelines.lake.store import COMMIT_ATTEMPTS, CommitRefused, DeltaStore
 
 Record = dict[str, Any]
@@ -86,3 +86,7 @@ def quarantine_table(uri: str) -> RecordTable:
 
 def drift_table(uri: str) -> RecordTable:
     return RecordTable(uri, CONTRACT_DRIFT, ["id", "collection", "kind", "path", "_synced_at"])
+
+
+def reconciliation_table(uri: str) -> RecordTable:
+    return RecordTable(uri, RECONCILIATION, ["id", "collection", "month", "_synced_at"])

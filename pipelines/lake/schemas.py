@@ -103,4 +103,20 @@ RUNS = _schema(
 )
 """One row for each collection of each run that came to its end."""
 
-OPERATIONS = {"_quarantine": QUARANTINE, "_contract_drift": CONTRACT_DRIFT, "_runs": RUNS}
+RECONCILIATION = _schema(
+    pa.field("id", pa.string(), nullable=False),  # collection and month
+    pa.field("collection", pa.string(), nullable=False),
+    pa.field("month", pa.date32(), nullable=False),  # first day, UTC
+    pa.field("api_rows", pa.int64(), nullable=False),  # what the API counts
+    pa.field("held_rows", pa.int64(), nullable=False),  # what the lake held after reading again where they differed
+    pa.field("was_read_again", pa.bool_(), nullable=False),
+    *SYSTEM_FIELDS[:2],
+)
+"""The audit of closed months: a row where a month's counts are seen first or changed."""
+
+OPERATIONS = {
+    "_quarantine": QUARANTINE,
+    "_contract_drift": CONTRACT_DRIFT,
+    "_reconciliation": RECONCILIATION,
+    "_runs": RUNS,
+}

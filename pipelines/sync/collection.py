@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pipelines.client.answer import Api
-from pipelines.contract import MAX_PAGE_SIZE, Answer, Question, Resource
+from pipelines.contract import MAX_PAGE_SIZE, Answer, Change, Question, Resource
 from pipelines.contract.formats import format_instant
 from pipelines.errors import ApiError, CredentialsRefused
 from pipelines.settings import SyncSettings
@@ -20,9 +20,11 @@ from pipelines.sync.clock import ReadClock
 from pipelines.sync.history import read_in_order
 from pipelines.sync.listing import Ask
 from pipelines.sync.pages import Page, read_array, read_page
+from pipelines.sync.reconciling import MonthCount
 from pipelines.sync.report import CollectionReport
+from pipelines.sync.rereads import closed_months, rotation
 from pipelines.sync.slices import SliceWriter
-from pipelines.sync.windows import Window, next_window
+from pipelines.sync.windows import MILLISECOND, Window, next_window
 
 TAIL_ROWS = 10 * MAX_PAGE_SIZE
 """Rows dated after `until` that are taken along; of more than this, only the newest page is."""
@@ -37,6 +39,7 @@ class Run:
     now: datetime
     settings: SyncSettings
     side_by_side: int
+    deep: bool
     progress: Callable[[str, int], None]
     """Called with a collection's name and how many rows were just read."""
 
@@ -65,6 +68,9 @@ class CollectionSync:
         for question in self._resource.all_questions:
             await self._pull_question(question, begin_others=fresh)
         if await self._shielded(self._take_tail()):
+            await self._shielded(self._rotate())
+            if self._run.deep and self._resource.changes is Change.CORRECTED:
+                await self._shielded(self._audit())
             await self._ask_again()
         self._report.watermark = self._watermark(self._listing)
 
@@ -93,16 +99,87 @@ class CollectionSync:
             self._begin_others()
         elif begin_others and watermark == self._run.until:
             return
-        window = next_window(watermark, self._run.until, self._run.settings.overlap(question.overlap))
+        window = self._whole() if self._relists else next_window(watermark, self._run.until, self._overlap(question))
         await self._shielded(self._take(question, window, self._resource.app_id(question)))
 
     def _begin_others(self) -> None:
         """The first pull reads every row, so the other questions only have to see what changes from now on."""
         for other in self._resource.questions:
             self._writer.move(self._resource.app_id(other), self._run.until)
+        self._writer.move(self._rotation_id, self._run.until)
 
-    async def _take(self, question: Question, window: Window, app_id: str | None = None) -> None:
-        """Read a window into the writer; move `app_id`'s watermark along as far as everything is settled."""
+    @property
+    def _relists(self) -> bool:
+        """Whether the whole list is read, because edits show in no filter and it is cheap or the run is deep."""
+        cheap = len(self._writer) <= self._run.settings.relist_rows
+        return self._resource.changes is Change.EDITED and (cheap or self._run.deep)
+
+    def _whole(self) -> Window:
+        return Window(None, self._run.until)
+
+    def _overlap(self, question: Question) -> timedelta:
+        """How far a window reaches back: for late arrivals, and for corrections that show in no filter."""
+        settings = self._run.settings
+        overlap = settings.overlap(question.overlap)
+        if self._resource.changes is not Change.CORRECTED:
+            return overlap
+        reach_days = settings.deep_correction_days if self._run.deep else settings.correction_days
+        return max(overlap, timedelta(days=reach_days))
+
+    @property
+    def _rotation_id(self) -> str:
+        return f"{self._resource.name}/rotation"
+
+    async def _rotate(self) -> None:
+        """Read tonight's part of all history again: what was changed long after it happened."""
+        if self._resource.changes is Change.NONE or self._relists:
+            return
+        oldest = self._writer.held_times(self._listing.time).oldest
+        upper = self._run.until - self._overlap(self._listing)
+        if oldest is None or oldest >= upper:
+            return
+        last = self._writer.watermark(self._rotation_id)
+        windows = rotation(oldest, upper, last, self._run.until, self._run.settings.rotation_nights)
+        settled = [await self._take(self._listing, window) for window in windows]
+        if all(settled):
+            self._writer.move(self._rotation_id, self._run.until)
+            self._writer.flush()
+
+    async def _audit(self) -> None:
+        """Compare the API's count of each closed month with ours, and read the months again that differ."""
+        ask, path = self._asker(self._listing), self._listing.time
+        held = self._writer.held_times(path)
+        if held.oldest is None:
+            return
+        counts, differing = {}, []
+        for month in closed_months(held.oldest, self._run.until):
+            if month.lower is None or month.upper is None:
+                continue
+            page = await ask(month.lower, month.upper - MILLISECOND, 1)
+            ours = held.count(month.lower, month.upper)
+            counts[month] = MonthCount(page.total, ours, was_read_again=False)
+            if page.total != ours:
+                differing.append(month)
+        for month in differing:
+            await self._take(self._listing, month)
+        held = self._writer.held_times(path) if differing else held
+        for month in differing:
+            if month.lower is not None and month.upper is not None:
+                ours = held.count(month.lower, month.upper)
+                counts[month] = MonthCount(counts[month].api_rows, ours, was_read_again=True)
+                if ours != counts[month].api_rows:
+                    self._writer.note(
+                        f"{month.lower:%Y-%m}: the API counts {counts[month].api_rows} rows, the lake holds {ours},"
+                        " after reading the month again",
+                        harmless=True,
+                    )
+        self._writer.reconcile(counts)
+
+    async def _take(self, question: Question, window: Window, app_id: str | None = None) -> bool:
+        """Read a window into the writer; move `app_id`'s watermark along as far as everything is settled.
+
+        Returns whether everything was.
+        """
         settled = True
         pieces = read_in_order(self._asker(question), question, window, self._run.now, self._run.side_by_side)
         async for piece in pieces:
@@ -115,6 +192,7 @@ class CollectionSync:
             self._run.progress(self._resource.name, sum(len(page.items) for page in piece.pages))
             self._writer.flush_if_large()
         self._writer.flush()
+        return settled
 
     async def _take_tail(self) -> None:
         """Rows dated after `until`: the last minutes, and rows from a clock that runs ahead."""
@@ -153,7 +231,7 @@ class CollectionSync:
         await self._shielded(take())
         self._report.watermark = self._writer.watermark(self._resource.name)
 
-    async def _shielded(self, work: Awaitable[None]) -> bool:
+    async def _shielded(self, work: Awaitable[object]) -> bool:
         """Do a part of the night; a fault of the API ends this part only. Returns whether it was done."""
         try:
             await work

@@ -17,6 +17,7 @@ from pipelines.client.answer import Api, Counters
 from pipelines.contract import RESOURCES, Resource
 from pipelines.errors import ConfigurationError, LakeError
 from pipelines.lake import Lake
+from pipelines.normalise.brackets import decode_leniently
 from pipelines.settings import ApiSettings, LakeSettings, SyncSettings
 from pipelines.sync.clock import ReadClock
 from pipelines.sync.collection import CollectionSync, Run
@@ -31,12 +32,14 @@ class Order:
 
     collections: names, in the order of RESOURCES whatever the order given. until: upper end of every window;
     None takes the API's clock less the safety margin. ranges: re-read only these windows, move no watermark.
+    deep: the weekly form, with the long re-reads, the audit of closed months and full listings.
     """
 
     collections: tuple[str, ...] = tuple(RESOURCES)
     until: datetime | None = None
     ranges: Mapping[str, Window] | None = None
     run_id: str | None = None
+    deep: bool = False
 
     def __post_init__(self) -> None:
         if not self.collections:
@@ -71,7 +74,7 @@ def run_sync(
     async def session() -> RunReport:
         store = Lake(lake.lake_root)
         store.make()
-        async with open_client(api, sync) as client:
+        async with open_client(api, sync, leniently=decode_leniently) as client:
             return await sync_with(client, store, order, sync, progress)
 
     return asyncio.run(session())
@@ -89,6 +92,7 @@ async def sync_with(
         now=now,
         settings=settings,
         side_by_side=settings.max_concurrency,
+        deep=order.deep,
         progress=progress,
     )
     report = RunReport(run.run_id, until)
@@ -127,6 +131,7 @@ async def _sync_collection(
             table,
             lake.quarantine(),
             lake.drift(),
+            lake.reconciliation(),
             report,
             run_id=run.run_id,
             slice_rows=run.settings.slice_rows,

@@ -6,7 +6,7 @@ Does not belong here: what to ask (collection.py), how rows are compared and sto
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
@@ -14,8 +14,10 @@ import pyarrow as pa
 
 from pipelines.contract import Question, Resource
 from pipelines.lake import ChangelogTable, RecordTable
+from pipelines.lake.held import HeldTimes
 from pipelines.normalise import BadRow, Drift, normalise
 from pipelines.sync.pages import Page
+from pipelines.sync.reconciling import MonthCount, reconciliation_news
 from pipelines.sync.report import CollectionReport
 from pipelines.sync.setting_aside import (
     PENDING,
@@ -59,6 +61,7 @@ class SliceWriter:
         table: ChangelogTable,
         quarantine: RecordTable,
         drift: RecordTable,
+        reconciliation: RecordTable,
         report: CollectionReport,
         *,
         run_id: str,
@@ -68,6 +71,7 @@ class SliceWriter:
         self._table = table
         self._quarantine = quarantine
         self._drift = drift
+        self._reconciliation = reconciliation
         self._run_id = run_id
         self._slice_rows = slice_rows
         self._sources: list[_Source] = []
@@ -78,6 +82,14 @@ class SliceWriter:
     @property
     def _resource(self) -> Resource:
         return self._table.resource
+
+    def __len__(self) -> int:
+        """Rows that the table holds."""
+        return len(self._table)
+
+    def held_times(self, path: str) -> HeldTimes:
+        """See ChangelogTable.held_times; what is buffered does not count."""
+        return self._table.held_times(path)
 
     def watermark(self, app_id: str) -> datetime | None:
         """The committed watermark."""
@@ -124,6 +136,11 @@ class SliceWriter:
                 window = Window(record["asked_from"], record["asked_until"])
                 windows.setdefault((record["question"], window), []).append(record["id"])
         return windows
+
+    def reconcile(self, counts: Mapping[Window, MonthCount]) -> None:
+        """Record a month's counts where they are seen first or changed."""
+        name, run_id, now = self._resource.name, self._run_id, datetime.now(timezone.utc)
+        self._reconciliation.write(lambda held: reconciliation_news(name, run_id, now, counts, held))
 
     def resolve(self, identities: Iterable[str]) -> None:
         """These pending rows' windows were asked again and committed: those not met again are no longer pending."""

@@ -9,7 +9,7 @@ import random
 import uuid
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -252,6 +252,8 @@ def first_night(root: Path | str, seed: int = 7) -> tuple[Lake, Tenant]:
     )
     drift = {"collection": "sessions", "kind": "unlisted_value", "path": "status", "value": "Paused", "rows_seen": 3}
     lake.append("_contract_drift", [drift | {"id": "d1"}], read)
+    counted = {"id": "sessions/2026-09", "collection": "sessions", "month": date(2026, 9, 1), "was_read_again": True}
+    lake.append("_reconciliation", [counted | {"api_rows": 12, "held_rows": 11}], read)
     lake.append("_runs", [run_record(at("2026-11-01")), run_record(at("2026-11-01"), "users")], read)
     return lake, tenant
 

@@ -1,0 +1,64 @@
+"""Which windows to read again although they were read before: corrections leave no trace in any filter.
+
+Pure arithmetic on instants. Does not belong here: reading (collection.py), counting what is held (pipelines/lake).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta, timezone
+
+from pipelines.sync.windows import Window
+
+DAY = timedelta(days=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+def rotation(oldest: datetime, upper: datetime, last: datetime | None, until: datetime, nights: int) -> list[Window]:
+    """The part of history that is tonight's turn, so that all of it has its turn within `nights` nights.
+
+    History is a fixed grid of UTC days, from before `oldest` (the oldest row held) up to `upper`; day number n has its
+    turn in nights n, n + nights, ... A night that was missed is caught up with. last: `until` of the night that
+    rotated last, None if none did. The same `until` twice gives nothing the second time.
+    """
+    tonight = _day_number(until)
+    first = tonight if last is None else _day_number(last) + 1
+    turns = {night % nights for night in range(max(first, tonight - nights + 1), tonight + 1)}
+    begin = _day_number(oldest)
+    windows = []
+    for day in range(begin, _day_number(upper) + 1):
+        if day % nights in turns:
+            lower = None if day == begin else EPOCH + day * DAY
+            end = min(EPOCH + (day + 1) * DAY, upper)
+            if lower is None or lower < end:
+                windows.append(Window(lower, end))
+    return _joined(windows)
+
+
+def closed_months(oldest: datetime, upper: datetime) -> list[Window]:
+    """The UTC months from the one that holds `oldest` to the last one that ends at or before `upper`."""
+    months = []
+    lower = oldest.astimezone(timezone.utc).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    while (after := _next_month(lower)) <= upper:
+        months.append(Window(lower, after))
+        lower = after
+    return months
+
+
+def _joined(windows: Iterable[Window]) -> list[Window]:
+    """Windows that touch made one."""
+    joined: list[Window] = []
+    for window in windows:
+        if joined and joined[-1].upper == window.lower:
+            joined[-1] = Window(joined[-1].lower, window.upper)
+        else:
+            joined.append(window)
+    return joined
+
+
+def _next_month(month: datetime) -> datetime:
+    return month.replace(year=month.year + month.month // 12, month=month.month % 12 + 1)
+
+
+def _day_number(instant: datetime) -> int:
+    return (instant - EPOCH) // DAY

@@ -1,0 +1,152 @@
+"""Corrections and edits that no filter shows: by property, and over real HTTP."""
+
+from datetime import date, datetime, timedelta, timezone
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.lake_truth import SAME, differences
+from support.other_tenant import seeded, serving, stamp
+from test_sync_nights import assert_true, delta_versions, sync
+
+from pipelines.lake import Lake
+from pipelines.sync.rereads import closed_months, rotation
+
+DAY = timedelta(days=1)
+T0 = datetime(2025, 1, 1, tzinfo=timezone.utc)
+instants = st.integers(0, 700 * 24 * 60).map(lambda minutes: T0 + timedelta(minutes=minutes))
+
+
+@given(oldest=instants, begin=instants, gaps=st.lists(st.integers(1, 30), min_size=1), nights=st.integers(1, 90))
+def test_all_of_history_has_its_turn_whatever_nights_are_missed(oldest, begin, gaps, nights):
+    """Every instant of history is read again within `nights` days, as long as a night runs at all by then."""
+    until, last, read_at = begin, None, {}
+    probes = [oldest + number * (begin - oldest) / 7 for number in range(8)] if oldest < begin else [oldest]
+    elapsed = 0
+    for gap in [0, *gaps]:
+        until += gap * DAY
+        elapsed += gap
+        upper = until - 7 * DAY
+        for window in rotation(oldest, upper, last, until, nights) if oldest < upper else []:
+            for probe in probes:
+                if (window.lower is None or window.lower <= probe) and probe < window.upper:
+                    read_at[probe] = until
+        last = until
+        for probe in probes:
+            if probe < begin - 7 * DAY and elapsed >= nights:
+                assert probe in read_at
+                assert until - read_at[probe] <= (nights + 30) * DAY
+
+
+@given(oldest=instants, until=instants, nights=st.integers(1, 90))
+def test_the_same_night_again_rotates_nothing(oldest, until, nights):
+    assert rotation(oldest, until, until, until, nights) == []
+
+
+@given(oldest=instants, upper=instants, nights=st.integers(1, 90))
+def test_a_rotation_is_about_its_share_of_history(oldest, upper, nights):
+    if oldest >= upper:
+        return
+    windows = rotation(oldest, upper, upper - DAY, upper, nights)
+    days = sum((window.upper - (window.lower or oldest)) / DAY for window in windows)
+    assert days <= (upper - oldest) / DAY / nights + 2
+
+
+@given(oldest=instants, upper=instants)
+def test_closed_months_are_whole_and_leave_no_gap(oldest, upper):
+    months = closed_months(oldest, upper)
+    for before, after in pairwise(months):
+        assert before.upper == after.lower
+    for month in months:
+        assert month.lower.day == month.upper.day == 1
+        assert month.upper <= upper
+    if months:
+        assert months[0].lower <= oldest < months[0].upper
+        assert (upper - months[-1].upper) < 31 * DAY
+
+
+def by_start(tenant):
+    return sorted(tenant.rows["sessions"].values(), key=lambda row: row["startTime"])
+
+
+def test_a_correction_within_a_week_comes_the_next_night(tmp_path):
+    tenant = seeded(31)
+    with serving(tenant) as env:
+        sync(env, tmp_path)
+        week = [r for r in tenant.rows["sessions"].values() if r["startTime"] > stamp(tenant.now - timedelta(days=5.9))]
+        assert len(week) > 40
+        for row in week:
+            row |= {"chargedEnergy": 9.99, "savings": 0.5}
+        tenant.now += DAY
+        report = sync(env, tmp_path, collections=("sessions",))
+        assert report.collections[0].rows_changed == len(week)
+    assert differences(tmp_path / "lake", "sessions", tenant.rows["sessions"].values()) == SAME
+
+
+def test_a_correction_within_five_weeks_comes_with_the_next_deep_run(tmp_path):
+    tenant = seeded(32)
+    with serving(tenant) as env:
+        sync(env, tmp_path)
+        row = next(r for r in by_start(tenant) if r["startTime"] > stamp(tenant.now - timedelta(days=33)))
+        row["chargeCosts"] = 4.5678
+        sync(env, tmp_path, collections=("sessions",), until=tenant.now)
+        assert differences(tmp_path / "lake", "sessions", tenant.rows["sessions"].values()) != SAME
+        sync(env, tmp_path, collections=("sessions",), deep=True)
+    assert differences(tmp_path / "lake", "sessions", tenant.rows["sessions"].values()) == SAME
+
+
+def test_an_older_correction_comes_within_ninety_nights(tmp_path):
+    tenant = seeded(33)
+    with serving(tenant) as env:
+        sync(env, tmp_path)
+        for row in by_start(tenant)[:1500]:
+            row["chargeCosts"] = 7.7001
+        for _ in range(9):
+            tenant.now += 10 * DAY
+            sync(env, tmp_path, collections=("sessions",))
+    assert differences(tmp_path / "lake", "sessions", tenant.rows["sessions"].values()) == SAME
+
+
+def test_the_audit_finds_a_row_that_came_far_too_late(tmp_path):
+    tenant = seeded(34)
+    late = by_start(tenant)[400]
+    del tenant.rows["sessions"][late["id"]]
+    with serving(tenant) as env:
+        sync(env, tmp_path)
+        tenant.put("sessions", late)
+        tenant.now += timedelta(hours=1)
+        sync(env, tmp_path, collections=("sessions",))
+        assert differences(tmp_path / "lake", "sessions", tenant.rows["sessions"].values()) != SAME
+        tenant.requests.clear()
+        sync(env, tmp_path, deep=True)
+        assert_true(tenant, tmp_path / "lake")
+        before = delta_versions(tmp_path / "lake")
+        reconciled = Lake(str(tmp_path / "lake")).reconciliation()
+        version = reconciled.version
+        sync(env, tmp_path, deep=True, until=tenant.now - timedelta(seconds=60))
+    assert delta_versions(tmp_path / "lake") == before
+    assert Lake(str(tmp_path / "lake")).reconciliation().version == version
+    months = {record["month"]: record for record in reconciled.current().values()}
+    found = months[date.fromisoformat(late["startTime"][:7] + "-01")]
+    assert found["was_read_again"]
+    for month, record in months.items():
+        truth = [r for r in tenant.rows["sessions"].values() if r["startTime"].startswith(month.strftime("%Y-%m"))]
+        assert record["api_rows"] == record["held_rows"] == len(truth)
+    assert [record["was_read_again"] for record in months.values()].count(True) == 1
+
+
+@pytest.mark.parametrize("relist_rows", [10_000, 10])
+def test_edits_come_with_the_next_night_or_the_next_deep_run(tmp_path, relist_rows):
+    tenant = seeded(35)
+    with serving(tenant) as env:
+        sync(env, tmp_path, relist_rows=relist_rows)
+        for path, change in (
+            ("users", {"locale": "nb", "updatedAt": stamp(tenant.now)}),
+            ("vehicles", {"isConnected": None}),
+            ("charging-locations", {"address": {"street": "Elsewhere", "houseNumber": "2"}}),
+        ):
+            next(iter(tenant.rows[path].values())).update(change)
+        tenant.now += DAY
+        sync(env, tmp_path, relist_rows=relist_rows, deep=relist_rows == 10)
+    assert_true(tenant, tmp_path / "lake")

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
 Target = TypeVar("Target")
 
@@ -42,7 +42,7 @@ class Routes(Generic[Target]):
         node, ids = self._root, []
         for segment in path.split("/")[1:]:
             following = node.words.get(segment)
-            if following is None and node.id_ is not None and _UUID.fullmatch(segment):
+            if following is None and node.id_ is not None and UUID.fullmatch(segment):
                 following = node.id_
                 ids.append(segment.lower())
             if following is None:

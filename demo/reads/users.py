@@ -5,7 +5,6 @@ Does not belong here: how any of it comes about (demo/world).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 import msgspec
@@ -14,13 +13,12 @@ from demo.answers import ProblemError
 from demo.listing import Listing
 from demo.parameters import read_flag, read_span
 from demo.reads.call import Call, Handler, decoded, encoded, page_of
+from demo.routes import UUID
 from demo.world.render import Item
 from demo.world.rewards import balance_items
 from demo.world.sessions import as_of
 from demo.world.states import active_setting_items
 from demo.world.tariff_items import financials_item, session_tariff_items
-
-_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 
 
 def _session_tariffs(call: Call) -> bytes:
@@ -38,7 +36,7 @@ def financials(sessions: Iterable[Item]) -> list[Item]:
 
 def _financials(call: Call) -> bytes:
     vehicle_id = call.values.get("vehicleId")
-    if vehicle_id is not None and not _UUID.fullmatch(vehicle_id):
+    if vehicle_id is not None and not UUID.fullmatch(vehicle_id):
         raise ProblemError(400, "vehicleId: Expected a UUID.")
     sessions = decoded(call.rows_of_user("sessions").rows(call.span("startTime"), call.span("endTime")))
     return encoded(

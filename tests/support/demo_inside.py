@@ -11,7 +11,6 @@ from urllib.parse import urlencode
 from demo.answers import Reply
 from demo.api.model import PREFIX, TOKEN_PATH
 from demo.clock import StillClock
-from demo.parameters import Bounds
 from demo.tenant import Tenant
 from demo.tokens import Credentials
 from demo.world.source import read_sessions
@@ -86,6 +85,3 @@ def inside(world: World, now_ms: int | None = None, **options: Any) -> Inside:
     found = Inside(Tenant(world, clock, **options), clock)
     found.log_in()
     return found
-
-
-ALL_BOUNDS = tuple(Bounds)

@@ -21,15 +21,18 @@ from dagster import (
     AssetObservation,
     AssetsDefinition,
     AssetSpec,
+    MetadataValue,
     Output,
     ResourceParam,
 )
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliInvocation, DbtProject, dbt_assets
 from packaging.version import Version
 
+from assets.lake_tables import key_of
 from assets.policies import FRESHNESS, WRITER_POOL
 from assets.surroundings import Surroundings, clear_failures
 from pipelines.errors import WarehouseError
+from pipelines.lake.schemas import OPERATIONS
 from warehouse.build import BuildReport, Preparation, prepare, record
 from warehouse.dbt import finish_dbt, start_dbt
 from warehouse.files import exclusive
@@ -50,6 +53,14 @@ class Translator(DagsterDbtTranslator):
         spec = super().get_asset_spec(manifest, unique_id, project)
         return spec.replace_attributes(freshness_policy=FRESHNESS) if spec.key.path[0] == MARTS else spec
 
+    def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        return str(dbt_resource_props["description"])
+
+    def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:
+        sql = dbt_resource_props.get("raw_code")
+        shown = {"sql": MetadataValue.md(f"```sql\n{sql}\n```")} if sql else {}
+        return {**super().get_metadata(dbt_resource_props), **shown}
+
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
         return str(dbt_resource_props["schema"])
 
@@ -66,6 +77,7 @@ def warehouse_models(manifest_file: Path) -> AssetsDefinition:
         settings = surroundings.lake()
         with clear_failures(), exclusive(settings) as lock:
             preparation = prepare(settings)
+            _note_records(context, preparation)
             with start_dbt(
                 settings, "--log-format", "json", "build", *_selection(context, manifest), inherit=[lock]
             ) as process:
@@ -95,6 +107,13 @@ def warehouse_models(manifest_file: Path) -> AssetsDefinition:
 def published_models(models: AssetsDefinition) -> list[AssetKey]:
     """The models from which the published file is made."""
     return sorted(key for key in models.keys if key.path[0] in {*PUBLIC_SCHEMAS, PERSONAL_SCHEMA})
+
+
+def _note_records(context: AssetExecutionContext, preparation: Preparation) -> None:
+    """Tables of records are written by every sync and belong to no step; the graph learns here up to when they are."""
+    for name in OPERATIONS:
+        if preparation.versions[name] is not None:
+            context.log_event(AssetMaterialization(key_of(name), metadata={"version": preparation.versions[name]}))
 
 
 def _what_it_read(preparation: Preparation) -> dict[str, Any]:

@@ -4,6 +4,7 @@ with the lake's own records, the tenant's truth and the published file."""
 from __future__ import annotations
 
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -139,6 +140,19 @@ def test_the_published_file_is_the_one_in_the_metadata(nights, instance):
             assert connection.execute(f"select count(*) from {table}").fetchone() == (count,)
             assert f"| {table} | {count:,} |" in kept["rows"]
     assert nights.second.published.rows["marts.fct_sessions"] == len(nights.truth_second["sessions"])
+
+
+def test_tables_of_records_show_the_version_that_was_read(nights, instance):
+    metadata = materialised(instance, nights.second.run_id)
+    for name in ("_runs", "_contract_drift"):
+        assert metadata[f"lake/{name}"]["version"] == nights.second.build.versions[name]
+
+
+def test_the_page_lists_the_night_under_its_job(nights, instance):
+    workspace = (Path(__file__).parent.parent / "workspace.yaml").read_text()
+    [location] = re.findall(r"location_name: (\w+)", workspace)
+    run = instance.get_run_by_id(nights.first.run_id)
+    assert (run.job_name, run.tags[".dagster/repository"]) == ("nightly", f"__repository__@{location}")
 
 
 def test_every_check_passed(nights, instance):

@@ -101,7 +101,7 @@ class ChangelogTable:
                     self._store.refresh()
                     self._forget()
                     continue
-                index.add(news)
+                index.add(news, only_unheld=delta.new == news.num_rows)
             return _committed(news, delta, refusals)
         raise LakeError(
             f"{self._store.uri}: {COMMIT_ATTEMPTS} commits in a row were refused because other writers were first."
@@ -135,7 +135,7 @@ def _committed(news: pa.Table, delta: Delta, refusals: int) -> Committed:
     deleted = sum(1 for gone in news["_deleted"].to_pylist() if gone)
     return Committed(
         appended=news.num_rows,
-        new=delta.new,
+        new=delta.new + delta.returned,
         changed=delta.changed - deleted,
         deleted=deleted,
         unchanged=delta.unchanged,

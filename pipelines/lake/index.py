@@ -21,11 +21,12 @@ INDEX_COLUMNS = ("_synced_at", "_row_hash", "_deleted")
 class Delta:
     """What a batch adds to a table. rows: positions in the batch that must be appended.
 
-    new, changed, unchanged, stale: numbers of keys. A stale row was read before the key's current version.
+    new, returned, changed, unchanged, stale: numbers of keys. A returned one was deleted before; a stale row was read before the key's current version.
     """
 
     rows: pa.Array[Any]
     new: int
+    returned: int
     changed: int
     unchanged: int
     stale: int
@@ -38,7 +39,7 @@ class KeyIndex:
     """
 
     def __init__(self) -> None:
-        self._db = duckdb.connect(":memory:", config={"threads": 2})
+        self._db = duckdb.connect(":memory:", config={"threads": 1})
         self._db.execute("set TimeZone = 'UTC'")
         self._db.execute("create table held (key uhugeint, hash uuid, read_at timestamptz, gone bool)")
 
@@ -84,25 +85,27 @@ class KeyIndex:
                       case when h.key is null then if(l.gone, 'unchanged', 'new')
                            when l.gone = h.gone and (l.gone or l.hash = h.hash) then 'unchanged'
                            when l.read_at <= h.read_at then 'stale'
-                           when h.gone then 'new'
+                           when h.gone then 'returned'
                            else 'changed' end as verdict
                from latest l left join held h using (key) order by l.position"""
         ).to_arrow_table()
         self._db.unregister("batch")
         verdicts = rows["verdict"].to_pylist()
-        news = pc.is_in(rows["verdict"], value_set=pa.array(["new", "changed"]))
+        news = pc.is_in(rows["verdict"], value_set=pa.array(["new", "returned", "changed"]))
         return Delta(
             rows=rows["position"].filter(news).combine_chunks(),
             new=verdicts.count("new"),
+            returned=verdicts.count("returned"),
             changed=verdicts.count("changed"),
             unchanged=verdicts.count("unchanged"),
             stale=verdicts.count("stale"),
         )
 
-    def add(self, rows: pa.Table) -> None:
-        """Take over committed rows (one row a key)."""
+    def add(self, rows: pa.Table, *, only_unheld: bool) -> None:
+        """Take over committed rows (one row a key). only_unheld: no version of any of their keys was held before."""
         self._db.register("added", rows.select(["_key", *INDEX_COLUMNS]))
-        self._db.execute("delete from held where key in (select md5_number(_key) from added)")
+        if not only_unheld:
+            self._db.execute("delete from held where key in (select md5_number(_key) from added)")
         self._db.execute("insert into held select md5_number(_key), _row_hash::uuid, _synced_at, _deleted from added")
         self._db.unregister("added")
 

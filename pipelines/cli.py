@@ -155,11 +155,12 @@ def serve(
     today: Annotated[Optional[str], typer.Option(help="The tenant's day, YYYY-MM-DD.")] = None,
     state: Annotated[Optional[Path], typer.Option(help="File that keeps the tenant's clock.")] = None,
     token_lifetime: Annotated[int, typer.Option(help="Seconds.", min=1)] = 300,
+    bounds: Annotated[str, typer.Option(help="Of time filters: half-open, inclusive or exclusive.")] = "half-open",
 ) -> None:
     """Serve the demo tenant's API on this machine until interrupted."""
     from demo.run import serve as serve_tenant
 
-    serve_tenant(port=port, today=today, state=state, token_lifetime=token_lifetime)
+    serve_tenant(port=port, today=today, state=state, token_lifetime=token_lifetime, bounds=bounds)
 
 
 def main() -> None:

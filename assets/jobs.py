@@ -3,7 +3,6 @@
 Does not belong here: what a step does.
 """
 
-from datetime import datetime, timezone
 from enum import Enum
 
 from dagster import (
@@ -28,7 +27,7 @@ from assets.policies import API_POOL
 from assets.surroundings import Surroundings, clear_failures
 from pipelines.contract import RESOURCES
 from pipelines.errors import ConfigurationError
-from pipelines.sync import Order, Status, Window, run_sync
+from pipelines.sync import Order, Status, Window, instant_of, run_sync
 
 NIGHTLY = "nightly"
 NIGHTLY_CRON = "30 2 * * *"
@@ -92,20 +91,10 @@ class Range(Config):
 
     def window(self) -> Window:
         """Raises ConfigurationError."""
-        begin, end = _instant("begin", self.begin), _instant("end", self.end)
+        begin, end = instant_of("begin", self.begin), instant_of("end", self.end)
         if begin >= end:
             raise ConfigurationError(f"begin {self.begin} must lie before end {self.end}")
         return Window(begin, end)
-
-
-def _instant(name: str, text: str) -> datetime:
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigurationError(
-            f"{name}: expected a time such as 2026-03-01T00:00:00Z or 2026-03-01, got {text!r}"
-        ) from None
-    return instant.replace(tzinfo=timezone.utc) if instant.tzinfo is None else instant.astimezone(timezone.utc)
 
 
 def resync_job() -> JobDefinition:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -51,9 +50,9 @@ def sync(
     json: AsJson = False,
 ) -> None:
     """Pull what is new from the API into the lake."""
-    from pipelines.sync import Order
+    from pipelines.sync import Order, instant_of
 
-    end = None if until is None else _instant("--until", until)
+    end = None if until is None else instant_of("--until", until)
     _sync(Order(_chosen(collections), until=end, deep=deep), json)
 
 
@@ -65,9 +64,9 @@ def resync(
     json: AsJson = False,
 ) -> None:
     """Read a range again and keep what differs. Moves no watermark."""
-    from pipelines.sync import Order, Window
+    from pipelines.sync import Order, Window, instant_of
 
-    lower, upper = _instant("--from", from_), _instant("--to", to)
+    lower, upper = instant_of("--from", from_), instant_of("--to", to)
     if lower >= upper:
         raise ConfigurationError(f"--from {from_} must lie before --to {to}")
     _sync(Order(_chosen(collection), ranges={collection: Window(lower, upper)}), json)
@@ -199,16 +198,6 @@ def _chosen(collections: str | None) -> tuple[str, ...]:
     if collections is None:
         return tuple(RESOURCES)
     return tuple(name.strip() for name in collections.split(",") if name.strip())
-
-
-def _instant(option: str, text: str) -> datetime:
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigurationError(
-            f"{option}: expected a time such as 2026-03-01T00:00:00Z or 2026-03-01, got {text!r}"
-        ) from None
-    return instant.replace(tzinfo=timezone.utc) if instant.tzinfo is None else instant.astimezone(timezone.utc)
 
 
 if __name__ == "__main__":

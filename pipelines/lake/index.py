@@ -21,7 +21,8 @@ INDEX_COLUMNS = ("_synced_at", "_row_hash", "_deleted")
 class Delta:
     """What a batch adds to a table. rows: positions in the batch that must be appended.
 
-    new, returned, changed, unchanged, stale: numbers of keys. A returned one was deleted before; a stale row was read before the key's current version.
+    new, returned, changed, unchanged, stale: numbers of keys. A returned one was deleted before; a stale row was read
+    before the key's current version.
     """
 
     rows: pa.Array[Any]

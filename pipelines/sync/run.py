@@ -53,6 +53,20 @@ class Order:
         return [resource for name, resource in RESOURCES.items() if name in self.collections]
 
 
+def instant_of(name: str, text: str) -> datetime:
+    """A time that somebody typed, as UTC; UTC too where it names no zone. name: the option, for the error.
+
+    Raises ConfigurationError.
+    """
+    try:
+        instant = datetime.fromisoformat(text)
+        return instant.replace(tzinfo=timezone.utc) if instant.tzinfo is None else instant.astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        raise ConfigurationError(
+            f"{name}: expected a time such as 2026-03-01T00:00:00Z or 2026-03-01, got {text!r}"
+        ) from None
+
+
 def _silent(collection: str, rows: int) -> None:
     pass
 

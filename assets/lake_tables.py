@@ -35,6 +35,8 @@ from pipelines.lake.schemas import OPERATIONS, SYSTEM_FIELDS, table_schema
 from pipelines.sync import CollectionReport, Order, Status, run_sync
 
 LAYER = "lake"
+RECORDS = "records"
+"""Their own group, so that the graph reads from left to right: lake, records, operations."""
 COMPLETE = "complete"
 DEEP_TAG = "chargelake/deep"
 """A run that carries it is a deep one."""
@@ -61,7 +63,7 @@ def lake_tables() -> list[AssetsDefinition | AssetSpec]:
         AssetSpec(
             key_of(name),
             deps=[key_of(resource) for resource in RESOURCES],
-            group_name=LAYER,
+            group_name=RECORDS,
             description=_RECORDS[name],
             metadata={"dagster/column_schema": _record_columns(schema)},
             kinds={"deltalake"},

@@ -15,6 +15,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from dagster import (
+    DagsterEvent,
     DagsterEventType,
     DagsterInstance,
     DagsterRunStatus,
@@ -22,6 +23,7 @@ from dagster import (
     JobDefinition,
     RunsFilter,
 )
+from dagster._core.execution.plan.objects import ErrorSource
 
 from assets.definitions import build_definitions
 from assets.instance import open_instance, prepare_home
@@ -85,7 +87,8 @@ def run_night(
     """Run the nightly job, or the weekly one for a deep night, and wait for its end.
 
     progress: called with a collection's name and how many rows were just read. Raises ConfigurationError,
-    ApiError or LakeError when the tenant cannot be reached or the lake not be written, before anything is run.
+    ApiError or LakeError when the tenant cannot be reached or the lake not be written, before anything is run,
+    KeyboardInterrupt when it was interrupted; what was committed until then is kept.
     """
     began = time.monotonic()
     api, sync, lake = load(ApiSettings), load(SyncSettings), load(LakeSettings)
@@ -100,6 +103,8 @@ def run_night(
     with _only_night(lake), open_instance(lake) as instance:
         _bury_the_dead(instance)
         result = _run(build_definitions(surroundings).resolve_job_def(WEEKLY if deep else NIGHTLY), instance)
+    if any(event.step_failure_data.error_source is ErrorSource.INTERRUPT for event in _failures(result)):
+        raise KeyboardInterrupt
     return _summary(result, heard, time.monotonic() - began)
 
 
@@ -131,11 +136,13 @@ def _until(reports: list[CollectionReport]) -> datetime:
     return min(ends, default=datetime.now(timezone.utc))
 
 
+def _failures(result: ExecuteInProcessResult) -> list[DagsterEvent]:
+    return [event for event in result.all_events if event.event_type is DagsterEventType.STEP_FAILURE]
+
+
 def _problems(result: ExecuteInProcessResult) -> Iterator[str]:
     """What the failed steps say; a step that failed on purpose says it in its own words."""
-    for event in result.all_events:
-        if event.event_type is not DagsterEventType.STEP_FAILURE:
-            continue
+    for event in _failures(result):
         if str(event.step_key).endswith(EVERY_COLLECTION_COMPLETE):
             continue  # the collections' own notes say it
         data = event.step_failure_data

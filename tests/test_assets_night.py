@@ -3,11 +3,14 @@ with the lake's own records, the tenant's truth and the published file."""
 
 from __future__ import annotations
 
+import io
 import os
 import re
+import signal
 import stat
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -63,7 +66,9 @@ def nights(tmp_path_factory):
         first = run_night()
         truth_first = {name: tenant.truth(name) for name in RESOURCES}
         tenant.advance(days=1)
-        second = run_night()
+        with io.StringIO() as terminal, redirect_stdout(terminal), redirect_stderr(terminal):
+            second = run_night()
+            said = terminal.getvalue()
         truth_second = {name: tenant.truth(name) for name in RESOURCES}
         os.umask(before)
     return SimpleNamespace(
@@ -72,6 +77,7 @@ def nights(tmp_path_factory):
         second=second,
         truth_first=truth_first,
         truth_second=truth_second,
+        said=said,
         taken_by_killed=taken_by_killed,
         runs=Lake(str(home / "lake")).runs().rows(),
     )
@@ -190,12 +196,22 @@ def test_telemetry_is_off(instance):
     assert instance.run_monitoring_settings["free_slots_after_run_end_seconds"] == 300
 
 
-def test_nothing_is_said_on_the_terminal(nights, capfd):
+def test_an_interrupted_night_says_so_and_leaves_nothing_behind(nights, instance):
     with pytest.MonkeyPatch.context() as patch, running_tenant() as tenant:
         for name, value in (tenant.env | {"CHARGELAKE_HOME": str(nights.home)}).items():
             patch.setenv(name, value)
-        run_night()
-    assert capfd.readouterr() == ("", "")
+        with start_night() as night:
+            assert night.stdout.readline()
+            night.send_signal(signal.SIGINT)
+            night.wait(timeout=60)
+    assert night.returncode == -signal.SIGINT
+    [newest] = instance.get_runs(limit=1)
+    assert newest.status is DagsterRunStatus.FAILURE
+    assert [slots_taken(instance, pool) for pool in ("api", "duckdb_writer")] == [0, 0]
+
+
+def test_nothing_is_said_on_the_terminal(nights):
+    assert nights.said == ""
 
 
 def test_the_configuration_is_the_owners_to_change(tmp_path):

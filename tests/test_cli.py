@@ -100,6 +100,8 @@ def test_rows_set_aside_are_exit_code_three(tmp_path):
     ("arguments", "words"),
     [
         (["sync", "--until", "yesterday"], ["--until", "2026-03-01", "yesterday"]),
+        (["sync", "--until", "9999-12-31"], ["--until", "2199"]),
+        (["sync", "--until", "0001-01-01"], ["--until", "1990"]),
         (["sync", "--collections", "users,cars"], ["cars", "charging_locations"]),
         (["sync", "--collections", ","], ["no collection"]),
         (["resync", "--collection", "users", "--from", "2026-02-02", "--to", "2026-02-01"], ["--from", "before"]),

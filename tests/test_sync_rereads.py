@@ -150,3 +150,19 @@ def test_edits_come_with_the_next_night_or_the_next_deep_run(tmp_path, relist_ro
         tenant.now += DAY
         sync(env, tmp_path, relist_rows=relist_rows, deep=relist_rows == 10)
     assert_true(tenant, tmp_path / "lake")
+
+
+def test_a_row_dated_in_the_year_one_or_9999_costs_no_more_than_a_row(tmp_path):
+    tenant = seeded(36)
+    first, last = by_start(tenant)[0], by_start(tenant)[-1]
+    first["startTime"], last["startTime"] = "0001-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z"
+    broken = by_start(tenant)[1]["id"]
+    tenant.mangle = lambda _path, items: [i | {"isManaged": 5} if i.get("id") == broken else i for i in items]
+    with serving(tenant) as env:
+        sync(env, tmp_path)
+        tenant.mangle = lambda _path, items: items
+        tenant.now += DAY
+        tenant.requests.clear()
+        sync(env, tmp_path, deep=True)
+        assert len(tenant.requests) < 300, "days and months are told apart from 2015 on"
+    assert_true(tenant, tmp_path / "lake")

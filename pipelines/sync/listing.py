@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from pipelines.contract import MAX_PAGE_SIZE, Question
 from pipelines.sync.pages import Page
-from pipelines.sync.windows import EDGE, MILLISECOND, Window, cut_evenly, cut_open
+from pipelines.sync.windows import EDGE, MILLISECOND, Window, cut_evenly, cut_open, shifted
 
 LARGE = 30 * MAX_PAGE_SIZE
 """A window with more items than this is cut, so that its pieces can be read side by side."""
@@ -121,8 +121,8 @@ async def _seek(ask: Ask, question: Question, piece: Piece, oldest: datetime, no
             reach = MILLISECOND
         else:
             second = oldest.replace(microsecond=0)
-            await _walk(ask, piece, second - 2 * EDGE, second + 2 * EDGE)
-            oldest, reach = second - EDGE, EDGE
+            await _walk(ask, piece, shifted(second, -2 * EDGE), shifted(second, 2 * EDGE))
+            oldest, reach = shifted(second, -EDGE), EDGE
             if lower is not None and oldest < lower:
                 return piece
             above = _Step(oldest, reach, None)
@@ -178,7 +178,7 @@ async def _walk(ask: Ask, piece: Piece, lower: datetime | None, upper: datetime 
 def _oldest(page: Page, question: Question, lower: datetime | None) -> datetime | None:
     """The time below which to ask next; None if the answer is not in order or shows times that were not asked for."""
     oldest = page.oldest_if_newest_first(question.time)
-    return None if oldest is not None and lower is not None and oldest < lower - EDGE else oldest
+    return None if oldest is not None and lower is not None and oldest < shifted(lower, -EDGE) else oldest
 
 
 async def _ask_within(ask: Ask, lower: datetime | None, upper: datetime | None, reach: timedelta = EDGE) -> Page:
@@ -186,7 +186,7 @@ async def _ask_within(ask: Ask, lower: datetime | None, upper: datetime | None, 
 
 
 def _asked(lower: datetime | None, upper: datetime | None, reach: timedelta) -> tuple[datetime | None, datetime | None]:
-    return (None if lower is None else lower - EDGE), (None if upper is None else upper + reach)
+    return (None if lower is None else shifted(lower, -EDGE)), (None if upper is None else shifted(upper, reach))
 
 
 def _identity(item: object) -> str:

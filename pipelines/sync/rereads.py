@@ -12,6 +12,10 @@ from pipelines.sync.windows import Window
 
 DAY = timedelta(days=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+FIRST_DAY = datetime(2015, 1, 1, tzinfo=timezone.utc)
+"""Where days and months begin to be told apart. No tenant charged smartly before; what is dated earlier (the year 1,
+say, where a clock failed) is one part, not 700,000 days.
+"""
 
 
 def rotation(oldest: datetime, upper: datetime, last: datetime | None, until: datetime, nights: int) -> list[Window]:
@@ -24,7 +28,7 @@ def rotation(oldest: datetime, upper: datetime, last: datetime | None, until: da
     tonight = _day_number(until)
     first = tonight if last is None else _day_number(last) + 1
     turns = {night % nights for night in range(max(first, tonight - nights + 1), tonight + 1)}
-    begin = _day_number(oldest)
+    begin = _day_number(max(oldest, FIRST_DAY))
     windows = []
     for day in range(begin, _day_number(upper) + 1):
         if day % nights in turns:
@@ -36,9 +40,9 @@ def rotation(oldest: datetime, upper: datetime, last: datetime | None, until: da
 
 
 def closed_months(oldest: datetime, upper: datetime) -> list[Window]:
-    """The UTC months from the one that holds `oldest` to the last one that ends at or before `upper`."""
+    """The UTC months from the one that holds `oldest` (or FIRST_DAY) to the last that ends at or before `upper`."""
     months = []
-    lower = oldest.astimezone(timezone.utc).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    lower = max(oldest, FIRST_DAY).astimezone(timezone.utc).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     while (after := _next_month(lower)) <= upper:
         months.append(Window(lower, after))
         lower = after

@@ -60,11 +60,14 @@ def instant_of(name: str, text: str) -> datetime:
     """
     try:
         instant = datetime.fromisoformat(text)
-        return instant.replace(tzinfo=timezone.utc) if instant.tzinfo is None else instant.astimezone(timezone.utc)
+        instant = instant.replace(tzinfo=timezone.utc) if instant.tzinfo is None else instant.astimezone(timezone.utc)
     except (ValueError, OverflowError):
         raise ConfigurationError(
             f"{name}: expected a time such as 2026-03-01T00:00:00Z or 2026-03-01, got {text!r}"
         ) from None
+    if not 1990 <= instant.year < 2200:
+        raise ConfigurationError(f"{name}: expected a time between 1990 and 2199, got {text!r}")
+    return to_millisecond(instant)
 
 
 def _silent(collection: str, rows: int) -> None:

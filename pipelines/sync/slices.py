@@ -26,7 +26,7 @@ from pipelines.sync.setting_aside import (
     quarantine_news,
     resolutions,
 )
-from pipelines.sync.windows import EDGE, Window
+from pipelines.sync.windows import EDGE, Window, shifted
 
 PendingWindow = tuple[str | None, Window]
 
@@ -48,8 +48,8 @@ class _Source:
         newer = self.page.times(self.question.time, stop=index)
         older = self.page.times(self.question.time, start=index + 1)
         return Window(
-            older[0] - EDGE if older else self.window.lower,
-            newer[-1] + EDGE if newer else self.window.upper,
+            shifted(older[0], -EDGE) if older else self.window.lower,
+            shifted(newer[-1], EDGE) if newer else self.window.upper,
         )
 
 

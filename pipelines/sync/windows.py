@@ -19,6 +19,18 @@ FURTHEST = timedelta(days=3650)
 """How far cutting reaches in a window without an upper bound whose answers are not in order."""
 
 
+_FIRST = datetime.min.replace(tzinfo=timezone.utc)
+_LAST = datetime.max.replace(tzinfo=timezone.utc)
+
+
+def shifted(instant: datetime, by: timedelta) -> datetime:
+    """`instant + by`, at most the last instant there is: rows may be dated 0001 or 9999."""
+    try:
+        return instant + by
+    except OverflowError:
+        return _LAST if by > timedelta(0) else _FIRST
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """The instants from `lower` to `upper`; None is no bound on that side."""
@@ -46,7 +58,7 @@ def next_window(watermark: datetime | None, until: datetime, overlap: timedelta)
     """
     if watermark is None:
         return Window(None, until)
-    return Window(min(watermark, until - MILLISECOND) - overlap, until)
+    return Window(shifted(min(watermark, until - MILLISECOND), -overlap), until)
 
 
 def cut_evenly(window: Window, pieces: int, oldest: datetime | None = None) -> list[Window]:
@@ -71,10 +83,10 @@ def cut_open(window: Window, now: datetime) -> list[Window]:
     """Give a window without bounds pieces that have some, so that they can be cut evenly."""
     lower, upper = window.lower, window.upper
     if lower is None:
-        middle = EARLIEST if upper is None or upper > EARLIEST else upper - FURTHEST
+        middle = EARLIEST if upper is None or upper > EARLIEST else shifted(upper, -FURTHEST)
         return [Window(None, middle), Window(middle, upper)]
     if upper is None:
-        middle = max(lower, now) + FURTHEST
+        middle = shifted(max(lower, now), FURTHEST)
         return [Window(lower, middle), Window(middle, None)]
     return [window]
 

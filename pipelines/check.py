@@ -14,6 +14,7 @@ from pipelines.errors import LakeError
 from pipelines.lake import Lake
 from pipelines.settings import ApiSettings, LakeSettings, SyncSettings
 from pipelines.sync.pages import read_page
+from pipelines.sync.run import first_answer
 
 
 def check_reach(api: ApiSettings, sync: SyncSettings, lake: LakeSettings) -> dict[str, str]:
@@ -30,9 +31,10 @@ def check_reach(api: ApiSettings, sync: SyncSettings, lake: LakeSettings) -> dic
 
 async def _ask_tenant(api: ApiSettings, sync: SyncSettings) -> dict[str, str]:
     async with open_client(api, sync) as client:
-        answer = await client.get("/users", {"pageSize": "1"})
-    page = read_page(answer, answer.received_at, "/users")
-    facts = {"credentials": "accepted", "users": str(page.total)}
+        resource, answer = await first_answer(client)
+    facts = {"credentials": "accepted"}
+    if resource.listed_by:
+        facts[resource.name] = f"{read_page(answer, answer.received_at, resource.path).total}"
     if answer.api_date is not None:
         skew = (answer.received_at - answer.api_date).total_seconds()
         facts["clock"] = f"the API says {answer.api_date:%Y-%m-%d %H:%M:%S} UTC; this machine is {skew:+.0f} s from it"

@@ -91,7 +91,7 @@ def show_run(report: RunReport, *, as_json: bool) -> None:
     for collection in report.collections:
         for note in collection.notes:
             out.print(f"{collection.collection}: {escape(note)}", highlight=False, soft_wrap=True)
-    if not any(collection.rows_written for collection in report.collections):
+    if report.status.value == "complete" and not any(collection.rows_written for collection in report.collections):
         out.print("Nothing new: the lake already held all of it.")
 
 

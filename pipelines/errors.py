@@ -27,6 +27,10 @@ class ApiUnavailable(ApiError):
     """No good answer within the bound of retries: refused, timed out, reset, 429, 5xx, or a broken body."""
 
 
+class HostUnreachable(ApiUnavailable):
+    """Not even a connection: no other request to that host is worth a try."""
+
+
 class UnexpectedAnswer(ApiError):
     """An answer that the contract does not allow and that a retry does not mend (400, a wrong shape)."""
 

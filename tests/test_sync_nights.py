@@ -273,3 +273,15 @@ def _as_batch(table, at):
     changed = [row | {"_synced_at": at, "_row_hash": "0" * 32} for row in rows]
     batch = pa.Table.from_pylist(changed, schema=table.schema)
     return batch.append_column("_key", batch["id"])
+
+
+def test_one_broken_list_stops_no_other(tmp_path):
+    tenant = seeded(13)
+    tenant.failing |= {"users", "vehicles"}
+    with serving(tenant) as env:
+        report = sync(env, tmp_path)
+        assert {c.collection for c in report.collections if c.status is Status.FAILED} == {"users", "vehicles"}
+        assert differences(tmp_path / "lake", "sessions", tenant.rows["sessions"].values()) == SAME
+        tenant.failing.clear()
+        sync(env, tmp_path)
+    assert_true(tenant, tmp_path / "lake")

@@ -36,7 +36,7 @@ from pipelines.client.retrying import Result, Retrying
 from pipelines.client.shared import PROCESS, Shared
 from pipelines.client.tokens import TOKEN_SETTINGS, Token, TokenStore, read_token, token_form
 from pipelines.client.transport import Headers, Transport, open_transport
-from pipelines.errors import ApiError, ApiUnavailable, CredentialsRefused, UnexpectedAnswer
+from pipelines.errors import ApiError, ApiUnavailable, CredentialsRefused, HostUnreachable, UnexpectedAnswer
 from pipelines.settings import ApiSettings, SyncSettings
 
 CLIENT_NAME = "chargelake"
@@ -220,7 +220,7 @@ def _gave_up(what: str, fault: Fault, tries: int, setting: str, host: str) -> Ap
     if fault.not_the_api:
         return UnexpectedAnswer(f"{came} Something else than the API answers there. Check {setting}.")
     if fault.unreachable:
-        return ApiUnavailable(f"{came} Check the network, and {setting}.")
+        return HostUnreachable(f"{came} Check the network, and {setting}.")
     return ApiUnavailable(
         f"{came} The host may be down or overloaded: run again later, what is missing is asked again."
     )

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 
 from pipelines.client import open_client
-from pipelines.client.answer import Api, Counters
+from pipelines.client.answer import Answer, Api, Counters
 from pipelines.contract import RESOURCES, Resource
-from pipelines.errors import ConfigurationError, LakeError
+from pipelines.errors import ApiError, ConfigurationError, CredentialsRefused, HostUnreachable, LakeError
 from pipelines.lake import Lake
 from pipelines.normalise.brackets import decode_leniently
 from pipelines.settings import ApiSettings, LakeSettings, SyncSettings
@@ -130,8 +130,26 @@ async def sync_with(
 
 async def api_now(api: Api) -> datetime:
     """The API's clock, from its `Date` header; the local clock where it sends none. UTC."""
-    answer = await api.get("/users", {"pageSize": "1"})
+    _, answer = await first_answer(api)
     return answer.api_date or answer.received_at
+
+
+async def first_answer(api: Api) -> tuple[Resource, Answer]:
+    """The shortest answer of the first list that gives one: a list that is broken must not stop the others.
+
+    Raises what the first list met if none answers.
+    """
+    failure: ApiError | None = None
+    for resource in RESOURCES.values():
+        try:
+            return resource, await api.get(resource.path, {"pageSize": "1"} if resource.listed_by else None)
+        except (CredentialsRefused, HostUnreachable):
+            raise
+        except ApiError as error:
+            failure = failure or error
+    if failure is None:
+        raise AssertionError("the contract declares no list")
+    raise failure
 
 
 def to_millisecond(instant: datetime) -> datetime:

@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types format docs-check lock audit bench clean
+.PHONY: help install demo test lint format lock audit clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -13,6 +13,8 @@ help: ## show what can be made
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
+
+install: .venv/installed ## make the environment in .venv
 
 demo: .venv/installed ## run the whole pipeline against a demo tenant and show what an analyst sees
 	$(BIN)/chargelake demo

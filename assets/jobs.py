@@ -1,4 +1,4 @@
-"""What runs together, and when: the nightly job and its schedule, the resync of a range.
+"""What runs together, and when: the nightly and the weekly job with their schedules, the resync of a range.
 
 Does not belong here: what a step does.
 """

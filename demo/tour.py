@@ -42,7 +42,10 @@ LAST_DAYS = """
     limit 7
 """
 
-EXAMPLE = "select * from marts.agg_daily_kpis order by local_date desc limit 5"
+EXAMPLE = (
+    "select vehicle_brand, sum(sessions) as sessions, round(sum(energy_kwh)) as kwh"
+    " from marts.agg_daily_kpis group by 1 order by 2 desc"
+)
 
 
 def tour() -> int:
@@ -58,7 +61,10 @@ def tour() -> int:
     again = settings.published_file.exists()
     with _running_tenant(state) as address:
         os.environ |= credentials(address)
-        console.out.print(f"The demo tenant answers at {address}", highlight=False)
+        os.environ.setdefault("CHARGELAKE_TIME_ZONE", "Europe/Oslo")
+        console.out.print(
+            f"The demo tenant answers at {address}. Its clock stands where its data ends.", highlight=False
+        )
         return _night(settings, again=again)
 
 

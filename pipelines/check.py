@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 
 from pipelines.client import open_client
@@ -36,8 +37,11 @@ async def _ask_tenant(api: ApiSettings, sync: SyncSettings) -> dict[str, str]:
     if resource.listed_by:
         facts[resource.name] = f"{read_page(answer, answer.received_at, resource.path).total}"
     if answer.api_date is not None:
-        skew = (answer.received_at - answer.api_date).total_seconds()
-        facts["clock"] = f"the API says {answer.api_date:%Y-%m-%d %H:%M:%S} UTC; this machine is {skew:+.0f} s from it"
+        ahead = answer.received_at - answer.api_date
+        apart = f"{str(abs(ahead)).split('.')[0]} {'ahead' if ahead > timedelta(0) else 'behind'}"
+        facts["clock"] = (
+            f"{answer.api_date:%Y-%m-%d %H:%M:%S} UTC at the API; this machine's is {apart} (windows follow the API's)"
+        )
     return facts
 
 

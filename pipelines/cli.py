@@ -35,6 +35,7 @@ Deep = Annotated[
     bool, typer.Option("--deep", help="The weekly form: long re-reads, audit of closed months, full listings.")
 ]
 
+INTERRUPTED = 130
 EXIT_CODES = {"complete": 0, "failed": 1, "partial": 3}
 
 
@@ -69,7 +70,8 @@ def resync(
     lower, upper = instant_of("--from", from_), instant_of("--to", to)
     if lower >= upper:
         raise ConfigurationError(f"--from {from_} must lie before --to {to}")
-    _sync(Order(_chosen(collection), ranges={collection: Window(lower, upper)}), json)
+    window = Window(lower, upper)
+    _sync(Order(_chosen(collection), ranges=dict.fromkeys(_chosen(collection), window)), json)
 
 
 @app.command()
@@ -167,15 +169,16 @@ def main() -> None:
     os.umask(0o077)
     try:
         app()
+    except SystemExit as stop:
+        if stop.code == INTERRUPTED:
+            console.complain("Interrupted. What was committed is kept; run again to go on.")
+        raise
     except ConfigurationError as error:
         console.complain(str(error))
         sys.exit(2)
     except ChargelakeError as error:
         console.complain(str(error))
         sys.exit(1)
-    except KeyboardInterrupt:
-        console.complain("Interrupted. What was committed is kept; run again to go on.")
-        sys.exit(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -63,6 +64,8 @@ def sync_progress() -> Iterator[Callable[[str, int], None]]:
 
         def progress(collection: str, rows: int) -> None:
             if collection not in tasks:
+                for done in tasks.values():
+                    bars.update(done, total=bars.tasks[done].completed)
                 tasks[collection] = bars.add_task(collection, total=None)
             bars.advance(tasks[collection], rows)
 
@@ -77,7 +80,7 @@ def show_run(report: RunReport, *, as_json: bool) -> None:
             {"run_id": report.run_id, "until": report.until, "status": report.status.value, "collections": records}
         )
         return
-    table = _table("collection", "status", ">read", ">new", ">changed", ">aside", ">requests", "complete to (UTC)")
+    table = _table("collection", "status", ">read", ">new", ">changed", ">aside", ">requests", "complete to, UTC")
     for collection in report.collections:
         numbers = (collection.rows_read, collection.rows_new, collection.rows_changed, collection.rows_set_aside)
         table.add_row(
@@ -164,7 +167,7 @@ def show_status(tables: Sequence[TableStatus], *, as_json: bool) -> None:
     if not tables:
         out.print("The lake is empty. Run `chargelake sync` to fill it.")
         return
-    view = _table("collection", ">rows", "complete to (UTC)", "last run (UTC)", "status", ">aside", ">drift")
+    view = _table("collection", ">rows", "complete to, UTC", "last run, UTC", "status", ">aside", ">drift")
     for table in tables:
         watermark = next(iter(table.watermarks.values()), None)
         view.add_row(
@@ -187,10 +190,14 @@ def show_rows(columns: Sequence[str], rows: Sequence[Sequence[Cell]], *, as_json
     if as_json:
         print_json([dict(zip(columns, row, strict=True)) for row in rows])
         return
-    table = _table(*columns)
+    named = [_aligned(name, [row[place] for row in rows]) for place, name in enumerate(columns)]
+    table = _table(*named)
     for row in rows:
         table.add_row(*(escape(_shown(cell)) for cell in row))
-    out.print(table)
+    if out.is_terminal and out.measure(table).maximum > out.width:
+        _print_by_row(columns, rows)
+    else:
+        out.print(table)
 
 
 def show_facts(facts: Mapping[str, object], *, as_json: bool) -> None:
@@ -211,14 +218,40 @@ def _shown(cell: Cell) -> str:
     """A cell for people: floating-point numbers without the noise of their last digits."""
     if cell is None:
         return ""
+    if isinstance(cell, Decimal):
+        return _plain_decimal(cell)
     return f"{cell:.12g}" if isinstance(cell, float) else str(cell)
+
+
+def _plain_decimal(number: Decimal) -> str:
+    """No exponent, no trailing zeros: `8.0842`, not `8.084200000`; `0`, not `0E-9`."""
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _aligned(name: str, cells: Sequence[Cell]) -> str:
+    """The column's name for `_table`: numbers stand to the right."""
+    present = [cell for cell in cells if cell is not None]
+    is_number = all(isinstance(cell, (int, float, Decimal)) and not isinstance(cell, bool) for cell in present)
+    return f">{name}" if present and is_number else name
+
+
+def _print_by_row(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
+    """A result that is wider than the terminal: a line for each cell."""
+    width = max(map(len, columns))
+    for row in rows:
+        for name, cell in zip(columns, row, strict=True):
+            out.print(f"{name:<{width}}  {escape(_shown(cell))}", highlight=False, soft_wrap=True)
+        out.print()
 
 
 def _table(*names: str) -> Table:
     """A table; a name that begins with `>` is a column aligned to the right."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
     for name in names:
-        table.add_column(name.removeprefix(">"), justify="right" if name.startswith(">") else "left", overflow="fold")
+        table.add_column(
+            name.removeprefix(">"), justify="right" if name.startswith(">") else "left", no_wrap=True, overflow="fold"
+        )
     return table
 
 
@@ -229,6 +262,8 @@ def _moment(instant: datetime | None) -> str:
 def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, Decimal):
+        return _plain_decimal(value)
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
     return str(value)

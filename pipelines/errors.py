@@ -23,6 +23,10 @@ class CredentialsRefused(ApiError):
     """The token endpoint or the API refuses who we are (400/401 at the token URL, 401/403 at the API)."""
 
 
+class NotPermitted(CredentialsRefused):
+    """403: we are known, but may not read this. Other things may still be read."""
+
+
 class ApiUnavailable(ApiError):
     """No good answer within the bound of retries: refused, timed out, reset, 429, 5xx, or a broken body."""
 

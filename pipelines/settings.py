@@ -52,6 +52,14 @@ class LakeSettings(BaseSettings):
             raise ValueError("expected an IANA name such as Europe/Amsterdam") from None
         return value
 
+    @field_validator("home", "lake")
+    @classmethod
+    def _plain_path(cls, value: Path | str) -> Path | str:
+        place = str(value)
+        if "://" not in place and (odd := sorted(set(str(Path(place).absolute())) & set("[]%#?*"))):
+            raise ValueError(f"expected a path without {' '.join(odd)}, which Delta and DuckDB read as patterns")
+        return value
+
     @cached_property
     def lake_root(self) -> str:
         """Folder or URL of the lake, without a trailing slash."""

@@ -27,7 +27,14 @@ from support.http import (
 import pipelines
 from pipelines.client import Shared, open_client
 from pipelines.client.clock import SYSTEM_CLOCK
-from pipelines.errors import ApiError, ApiUnavailable, CredentialsRefused, HostUnreachable, UnexpectedAnswer
+from pipelines.errors import (
+    ApiError,
+    ApiUnavailable,
+    CredentialsRefused,
+    HostUnreachable,
+    NotPermitted,
+    UnexpectedAnswer,
+)
 
 NEVER = (CLIENT_SECRET, quote(CLIENT_SECRET, safe=""), quote_plus(CLIENT_SECRET), API_KEY, TOKEN_PREFIX)
 
@@ -93,7 +100,7 @@ async def test_nothing_shows_in_logs_or_errors(caplog: pytest.LogCaptureFixture)
     async with serving() as server:
         errors = await failures(server)
     assert len(errors) == 2 * len(ANSWERS) + 6
-    kinds = {ApiUnavailable, CredentialsRefused, HostUnreachable, UnexpectedAnswer}
+    kinds = {ApiUnavailable, CredentialsRefused, HostUnreachable, NotPermitted, UnexpectedAnswer}
     assert {type(error) for error in errors} == kinds
     printed = [record.getMessage() + str(record.__dict__) for record in caplog.records]
     assert any("try 2 of 2" in line for line in printed)

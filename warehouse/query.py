@@ -46,6 +46,8 @@ def query(sql: str, *, file: Path | str | None = None) -> tuple[list[str], list[
 
     Raises WarehouseError when nothing is published, or with DuckDB's words on a bad query.
     """
+    if not sql.strip(" ;\n\t"):
+        raise WarehouseError('the query is empty; for example "select count(*) from marts.fct_sessions"')
     with _open(file) as connection:
         connection.execute("set enable_external_access = false")
         connection.execute("set lock_configuration = true")

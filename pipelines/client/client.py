@@ -36,7 +36,14 @@ from pipelines.client.retrying import Result, Retrying
 from pipelines.client.shared import PROCESS, Shared
 from pipelines.client.tokens import TOKEN_SETTINGS, Token, TokenStore, read_token, token_form
 from pipelines.client.transport import Headers, Transport, open_transport
-from pipelines.errors import ApiError, ApiUnavailable, CredentialsRefused, HostUnreachable, UnexpectedAnswer
+from pipelines.errors import (
+    ApiError,
+    ApiUnavailable,
+    CredentialsRefused,
+    HostUnreachable,
+    NotPermitted,
+    UnexpectedAnswer,
+)
 from pipelines.settings import ApiSettings, SyncSettings
 
 CLIENT_NAME = "chargelake"
@@ -161,7 +168,8 @@ class ApiClient:
         if reply.status in {401, 403}:
             page = " A web page came with it: is SMART_CHARGING_BASE_URL right?" if is_web_page(reply) else ""
             after = " with a token just fetched" if reply.status == 401 else ""
-            return CredentialsRefused(
+            kind = NotPermitted if reply.status == 403 else CredentialsRefused
+            return kind(
                 f"{what}: the API refuses us (HTTP {reply.status}{after}). Check SMART_CHARGING_API_KEY, and "
                 f"that {TOKEN_SETTINGS} are of the same tenant and environment and may read this.{page}"
             )

@@ -17,7 +17,7 @@ from pipelines.lake.held import HeldTimes
 from pipelines.lake.index import INDEX_COLUMNS, Delta, KeyIndex
 from pipelines.lake.keys import key_texts
 from pipelines.lake.schemas import table_schema
-from pipelines.lake.store import COMMIT_ATTEMPTS, CommitRefused, DeltaStore
+from pipelines.lake.store import COMMIT_ATTEMPTS, CommitRefused, DeltaStore, translated
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -77,7 +77,8 @@ class ChangelogTable:
 
     def held_times(self, path: str) -> HeldTimes:
         """The instants at a JSON path of all rows that are current and not deleted."""
-        return HeldTimes.read(self._versions(column_name(path)), column_name(path))
+        with translated(self._store.uri):
+            return HeldTimes.read(self._versions(column_name(path)), column_name(path))
 
     def commit(self, rows: pa.Table, watermarks: Mapping[str, datetime]) -> Committed:
         """Append what is new or changed among `rows`, and move watermarks forward, in one Delta commit.
@@ -111,7 +112,8 @@ class ChangelogTable:
     def _held(self) -> KeyIndex:
         if self._index is None:
             self._index = KeyIndex()
-            self._index.load(self._versions())
+            with translated(self._store.uri):
+                self._index.load(self._versions())
         return self._index
 
     def _forget(self) -> None:

@@ -8,15 +8,17 @@ Does not belong here: deciding what is set aside or what drifts (pipelines/sync)
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
 from typing import Any
 
 import pyarrow as pa
 
 from pipelines.errors import LakeError
 from pipelines.lake.schemas import CONTRACT_DRIFT, QUARANTINE, RECONCILIATION, RUNS
-from pipelines.lake.store import COMMIT_ATTEMPTS, CommitRefused, DeltaStore
+from pipelines.lake.store import COMMIT_ATTEMPTS, CommitRefused, DeltaStore, translated
 
 Record = dict[str, Any]
+TICK = timedelta(microseconds=1)
 
 
 class RecordTable:
@@ -33,7 +35,9 @@ class RecordTable:
     def current(self) -> dict[str, Record]:
         """The newest version of every record, by `id`."""
         latest: dict[str, Record] = {}
-        for record in self._store.scan(self.schema.names).read_all().to_pylist():
+        with translated(self._store.uri):
+            records = self._store.scan(self.schema.names).read_all().to_pylist()
+        for record in records:
             held = latest.get(record["id"])
             if held is None or held["_synced_at"] <= record["_synced_at"]:
                 latest[record["id"]] = record
@@ -45,7 +49,8 @@ class RecordTable:
         `news` is called again on the newest state when another writer was first.
         """
         for _ in range(COMMIT_ATTEMPTS):
-            records = list(news(self.current()))
+            held = self.current()
+            records = [_later(record, held.get(record["id"])) for record in news(held)]
             if not records:
                 return 0
             try:
@@ -55,6 +60,13 @@ class RecordTable:
                 continue
             return len(records)
         raise LakeError(f"{self._store.uri}: other writers were first {COMMIT_ATTEMPTS} times in a row; run again.")
+
+
+def _later(record: Record, held: Record | None) -> Record:
+    """The record, stamped after the held version: a clock that was set back must not hide it."""
+    if held is None or record["_synced_at"] > held["_synced_at"]:
+        return record
+    return {**record, "_synced_at": held["_synced_at"] + TICK}
 
 
 class RunTable:
@@ -76,7 +88,8 @@ class RunTable:
 
     def rows(self) -> list[Record]:
         """Every record, in no order."""
-        records: list[Record] = self._store.scan(RUNS.names).read_all().to_pylist()
+        with translated(self._store.uri):
+            records: list[Record] = self._store.scan(RUNS.names).read_all().to_pylist()
         return records
 
 

@@ -108,7 +108,7 @@ RECONCILIATION = _schema(
     pa.field("collection", pa.string(), nullable=False),
     pa.field("month", pa.date32(), nullable=False),  # first day, UTC
     pa.field("api_rows", pa.int64(), nullable=False),  # what the API counts
-    pa.field("held_rows", pa.int64(), nullable=False),  # what the lake held after reading again where they differed
+    pa.field("held_rows", pa.int64(), nullable=False),  # ours, rows set aside included, after reading again
     pa.field("was_read_again", pa.bool_(), nullable=False),
     *SYSTEM_FIELDS[:2],
 )

@@ -9,8 +9,9 @@ from __future__ import annotations
 import errno
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
+import duckdb
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
@@ -39,14 +40,16 @@ class DeltaStore:
     def __init__(self, uri: str, schema: pa.Schema, statistics_columns: Sequence[str]) -> None:
         self.uri = uri
         self.schema = schema
-        with _translated(uri):
-            self._table = DeltaTable.create(
-                uri,
-                schema,
-                mode="ignore",
-                configuration={"delta.dataSkippingStatsColumns": ",".join(statistics_columns)},
-            )
-            self.refresh()
+        with translated(uri):
+            # another process that makes the table at the same instant makes the same one
+            with suppress(CommitFailedError):
+                DeltaTable.create(
+                    uri,
+                    schema,
+                    mode="ignore",
+                    configuration={"delta.dataSkippingStatsColumns": ",".join(statistics_columns)},
+                )
+            self._table = DeltaTable(uri)
 
     @property
     def version(self) -> int:
@@ -54,18 +57,18 @@ class DeltaStore:
 
     def refresh(self) -> None:
         """Move to the newest snapshot."""
-        with _translated(self.uri):
+        with translated(self.uri):
             self._table = DeltaTable(self.uri)
 
     def transaction(self, app_id: str) -> int | None:
         """The version last committed under an application id, None if never."""
-        with _translated(self.uri):
+        with translated(self.uri):
             version = self._table.transaction_version(app_id)
         return None if version is None else int(version)
 
     def scan(self, columns: Sequence[str]) -> pa.RecordBatchReader:
-        """All rows of the snapshot, the named columns, as a stream."""
-        with _translated(self.uri):
+        """All rows of the snapshot, the named columns, as a stream: to be read within `translated`."""
+        with translated(self.uri):
             return self._table.to_pyarrow_dataset().scanner(columns=list(columns)).to_reader()
 
     def append(self, rows: pa.Table, transactions: Mapping[str, int]) -> None:
@@ -79,7 +82,7 @@ class DeltaStore:
             + [Transaction(WRITER, (self.transaction(WRITER) or 0) + 1)]
         )
         try:
-            with _translated(self.uri):
+            with translated(self.uri):
                 write_deltalake(self._table, rows, mode="append", commit_properties=properties)
         except CommitFailedError as error:
             raise CommitRefused(str(error)) from None
@@ -90,7 +93,7 @@ def _require_room(uri: str, size_bytes: int) -> None:
     """Refuse before the disk is full: a write that fails half-way costs more than one that is not begun."""
     if "://" in uri:
         return
-    with _translated(uri):
+    with translated(uri):
         free_bytes = shutil.disk_usage(uri).free
     if free_bytes < size_bytes + SPARE_BYTES:
         raise LakeError(
@@ -101,22 +104,22 @@ def _require_room(uri: str, size_bytes: int) -> None:
 
 def is_table(uri: str) -> bool:
     """Whether a Delta table stands at `uri`."""
-    with _translated(uri):
+    with translated(uri):
         return DeltaTable.is_deltatable(uri)
 
 
 @contextmanager
-def _translated(uri: str) -> Iterator[None]:
+def translated(uri: str) -> Iterator[None]:
     try:
         yield
     except CommitFailedError:
         raise
-    except (DeltaError, OSError, pa.ArrowException) as error:
+    except (DeltaError, OSError, pa.ArrowException, duckdb.Error) as error:
         raise LakeError(_explain(uri, error)) from error
 
 
 def _explain(uri: str, error: Exception) -> str:
-    text = " ".join(str(error).split())[:500]
+    text = " ".join(str(error).split("\n")[0].split())[:300]
     number = error.errno if isinstance(error, OSError) else None
     if number in (errno.ENOSPC, errno.EDQUOT) or "No space left" in text or "os error 28" in text:
         return f"The disk that holds {uri} is full. Free some space and run again; what was not committed was not kept."

@@ -87,6 +87,8 @@ def _decode_element(raw: bytes) -> Any:
         )
     except RecursionError:
         return UnreadableItem("JSON nested deeper than any reader goes")
+    except ValueError:
+        return UnreadableItem("no JSON")  # its brackets match, so the body was not cut short
 
 
 def _refuse(constant: str) -> NoReturn:

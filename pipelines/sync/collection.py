@@ -14,18 +14,22 @@ from datetime import datetime, timedelta
 from pipelines.client.answer import Api
 from pipelines.contract import MAX_PAGE_SIZE, Answer, Change, Question, Resource
 from pipelines.contract.formats import format_instant
-from pipelines.errors import ApiError, CredentialsRefused
+from pipelines.errors import ApiError, CredentialsRefused, NotPermitted
+from pipelines.lake.held import HeldTimes
 from pipelines.settings import SyncSettings
 from pipelines.sync.clock import ReadClock
 from pipelines.sync.history import read_in_order
 from pipelines.sync.listing import Ask
-from pipelines.sync.pages import Page, read_array, read_page
+from pipelines.sync.pages import Page, empty_page, read_array, read_page
 from pipelines.sync.reconciling import MonthCount
 from pipelines.sync.report import CollectionReport
 from pipelines.sync.rereads import closed_months, rotation
 from pipelines.sync.slices import SliceWriter
-from pipelines.sync.windows import MILLISECOND, Window, next_window
+from pipelines.sync.windows import MILLISECOND, Window, next_window, to_millisecond
 
+NONE: frozenset[int] = frozenset()
+PAST_THE_END = frozenset({400, 404})
+"""What an API may answer to a page number beyond the last page; nothing documents it."""
 TAIL_ROWS = 10 * MAX_PAGE_SIZE
 """Rows dated after `until` that are taken along; of more than this, only the newest page is."""
 
@@ -61,6 +65,12 @@ class CollectionSync:
     async def pull(self) -> None:
         """Everything new since the last run, then whatever was set aside."""
         self._report.window_until = self._run.until
+        if self._run.until > self._run.now:
+            self._writer.note(
+                f"--until {format_instant(self._run.until)} lies after the API's clock {format_instant(self._run.now)}:"
+                " rows were read up to there, the watermark stays at the clock",
+                harmless=True,
+            )
         if self._resource.answer is Answer.ARRAY:
             await self._pull_array()
             return
@@ -77,7 +87,7 @@ class CollectionSync:
     async def pull_range(self, window: Window) -> None:
         """Read one window of the listing question again. Moves no watermark."""
         if self._resource.answer is Answer.ARRAY:
-            await self._pull_array()
+            await self._pull_array(moves=False)
             return
         await self._shielded(self._take(self._listing, window))
         self._report.watermark = self._watermark(self._listing)
@@ -105,8 +115,8 @@ class CollectionSync:
     def _begin_others(self) -> None:
         """The first pull reads every row, so the other questions only have to see what changes from now on."""
         for other in self._resource.questions:
-            self._writer.move(self._resource.app_id(other), self._run.until)
-        self._writer.move(self._rotation_id, self._run.until)
+            self._move(self._resource.app_id(other), self._run.until)
+        self._move(self._rotation_id, self._run.until)
 
     @property
     def _relists(self) -> bool:
@@ -142,7 +152,7 @@ class CollectionSync:
         windows = rotation(oldest, upper, last, self._run.until, self._run.settings.rotation_nights)
         settled = [await self._take(self._listing, window) for window in windows]
         if all(settled):
-            self._writer.move(self._rotation_id, self._run.until)
+            self._move(self._rotation_id, self._run.until)
             self._writer.flush()
 
     async def _audit(self) -> None:
@@ -151,29 +161,33 @@ class CollectionSync:
         held = self._writer.held_times(path)
         if held.oldest is None:
             return
-        counts, differing = {}, []
+        counts: dict[Window, MonthCount] = {}
         for month in closed_months(held.oldest, self._run.until):
-            if month.lower is None or month.upper is None:
-                continue
-            page = await ask(month.lower, month.upper - MILLISECOND, 1)
-            ours = held.count(month.lower, month.upper)
-            counts[month] = MonthCount(page.total, ours, was_read_again=False)
-            if page.total != ours:
-                differing.append(month)
+            page = await ask(month.lower, None if month.upper is None else month.upper - MILLISECOND, 1)
+            counts[month] = MonthCount(page.total, self._ours(held, month), was_read_again=False)
+        differing = [month for month, count in counts.items() if count.api_rows != count.held_rows]
         for month in differing:
             await self._take(self._listing, month)
         held = self._writer.held_times(path) if differing else held
         for month in differing:
-            if month.lower is not None and month.upper is not None:
-                ours = held.count(month.lower, month.upper)
-                counts[month] = MonthCount(counts[month].api_rows, ours, was_read_again=True)
-                if ours != counts[month].api_rows:
-                    self._writer.note(
-                        f"{month.lower:%Y-%m}: the API counts {counts[month].api_rows} rows, the lake holds {ours},"
-                        " after reading the month again",
-                        harmless=True,
-                    )
+            counts[month] = MonthCount(counts[month].api_rows, self._ours(held, month), was_read_again=True)
+            if counts[month].held_rows != counts[month].api_rows:
+                self._writer.note(
+                    f"{month}: the API counts {counts[month].api_rows} rows, the lake holds {counts[month].held_rows},"
+                    " after reading the month again",
+                    harmless=True,
+                )
         self._writer.reconcile(counts)
+
+    def _ours(self, held: HeldTimes, month: Window) -> int:
+        """Rows of a month that we have, those set aside included: the API counts them too."""
+        if month.lower is None or month.upper is None:
+            raise ValueError(f"a month has both ends: {month}")
+        return held.count(month.lower, month.upper) + self._writer.set_aside_within(month)
+
+    def _move(self, app_id: str, instant: datetime) -> None:
+        """Never past the API's own clock: nothing can be complete up to a time that has not come."""
+        self._writer.move(app_id, min(instant, to_millisecond(self._run.now)))
 
     async def _take(self, question: Question, window: Window, app_id: str | None = None) -> bool:
         """Read a window into the writer; move `app_id`'s watermark along as far as everything is settled.
@@ -188,7 +202,7 @@ class CollectionSync:
                 self._writer.note(note, harmless=piece.settled)
             self._writer.add(piece.pages, question, piece.window)
             if app_id is not None and settled and piece.window.upper is not None:
-                self._writer.move(app_id, piece.window.upper)
+                self._move(app_id, piece.window.upper)
             self._run.progress(self._resource.name, sum(len(page.items) for page in piece.pages))
             self._writer.flush_if_large()
         self._writer.flush()
@@ -218,12 +232,13 @@ class CollectionSync:
             if question is not None and await self._shielded(self._take(question, window)):
                 self._writer.resolve(identities)
 
-    async def _pull_array(self) -> None:
+    async def _pull_array(self, *, moves: bool = True) -> None:
         async def take() -> None:
             answer = await self._api.get(self._resource.path)
             page = read_array(answer, self._clock.stamp(answer.received_at), self._resource.path)
             self._writer.add([Page(page, len(page.items))], None, None)
-            self._writer.move(self._resource.name, self._run.until)
+            if moves:
+                self._move(self._resource.name, self._run.until)
             self._run.progress(self._resource.name, len(page.items))
             self._writer.flush()
             self._writer.resolve(identity for identities in self._writer.pending().values() for identity in identities)
@@ -235,9 +250,9 @@ class CollectionSync:
         """Do a part of the night; a fault of the API ends this part only. Returns whether it was done."""
         try:
             await work
-        except CredentialsRefused:
-            raise
         except ApiError as error:
+            if isinstance(error, CredentialsRefused) and not isinstance(error, NotPermitted):
+                raise
             self._writer.flush()
             self._report.fail(str(error))
             return False
@@ -252,7 +267,8 @@ class CollectionSync:
                 params[question.lower] = format_instant(lower)
             if upper is not None:
                 params[question.upper] = format_instant(upper)
-            answer = await self._api.get(resource.path, params)
-            return read_page(answer, self._clock.stamp(answer.received_at), resource.path)
+            answer = await self._api.get(resource.path, params, none_statuses=PAST_THE_END if number > 1 else NONE)
+            read_at = self._clock.stamp(answer.received_at)
+            return read_page(answer, read_at, resource.path) if answer.status == 200 else empty_page(read_at)
 
         return ask

@@ -78,7 +78,7 @@ async def read_window(ask: Ask, question: Question, window: Window, now: datetim
         return piece
     oldest = _oldest(page, question, window.lower)
     if oldest is None:
-        return await _cut_to_answers(ask, piece, page, now)
+        return await _cut_to_answers(ask, question, piece, page, now)
     if page.total > LARGE and (pieces := await _cut_to_pieces(ask, question, window, page.total)):
         return Cut(pieces)
     return await _seek(ask, question, piece, oldest, now)
@@ -105,7 +105,7 @@ async def _seek(ask: Ask, question: Question, piece: Piece, oldest: datetime, no
                 return piece
             again = _oldest(page, question, lower)
             if doubts > DOUBTS or again is None:
-                return await _cut_to_answers(ask, piece, page, now)
+                return await _cut_to_answers(ask, question, piece, page, now)
             oldest, reach = again, EDGE
             continue
         if following.is_complete(MAX_PAGE_SIZE):
@@ -122,19 +122,23 @@ async def _seek(ask: Ask, question: Question, piece: Piece, oldest: datetime, no
         else:
             second = oldest.replace(microsecond=0)
             await _walk(ask, piece, shifted(second, -2 * EDGE), shifted(second, 2 * EDGE))
-            oldest, reach = shifted(second, -EDGE), EDGE
-            if lower is not None and oldest < lower:
+            below = shifted(second, -EDGE)
+            if below >= oldest or (lower is not None and below < lower):
                 return piece
+            oldest, reach = below, EDGE
             above = _Step(oldest, reach, None)
 
 
-async def _cut_to_answers(ask: Ask, piece: Piece, page: Page, now: datetime) -> Piece | Cut:
-    """Cut a window whose answers cannot be seeked in, until an answer holds a piece whole."""
+async def _cut_to_answers(ask: Ask, question: Question, piece: Piece, page: Page, now: datetime) -> Piece | Cut:
+    """Cut a window whose answers cannot be seeked in, until an answer holds a piece whole.
+
+    Items that do not have the time that is asked for match every window: where there are any, cutting does not help.
+    """
     window = piece.window
-    if len(page.items) >= MAX_PAGE_SIZE:
-        if window.width is None:
-            return Cut(cut_open(window, now))
-        if window.width > 2 * EDGE:
+    if len(page.items) >= MAX_PAGE_SIZE and len(page.times(question.time)) == len(page.items):
+        if window.width is None and len(pieces := cut_open(window, now)) > 1:
+            return Cut(pieces)
+        if window.width is not None and window.width > 2 * EDGE:
             pieces = cut_evenly(window, max(2, min(-(-page.total // CUT_ROWS), MAX_PIECES)))
             if len(pieces) > 1:
                 return Cut(pieces)
@@ -157,18 +161,19 @@ async def _walk(ask: Ask, piece: Piece, lower: datetime | None, upper: datetime 
     previous: tuple[frozenset[str], int] | None = None
     for _ in range(WALKS):
         seen: set[str] = set()
-        number, more = 0, True
+        number, more, total = 0, True, 0
         while more:
             number += 1
             page = await ask(lower, upper, number)
             piece.pages.append(page)
             fresh = {_identity(item) for item in page.items} - seen
             seen |= fresh
-            more = bool(fresh) and (len(seen) < page.total or len(page.items) >= MAX_PAGE_SIZE)
-        outcome = (frozenset(seen), page.total)
+            total = page.total if page.items or number == 1 else total
+            more = bool(fresh) and (len(seen) < total or len(page.items) >= MAX_PAGE_SIZE)
+        outcome = (frozenset(seen), total)
         if outcome == previous:
-            if len(seen) != page.total:
-                piece.notes.append(f"{lower} .. {upper}: the API counts {page.total} items and shows {len(seen)}")
+            if len(seen) != total:
+                piece.notes.append(f"{lower} .. {upper}: the API counts {total} items and shows {len(seen)}")
             return
         previous = outcome
     piece.settled = False

@@ -75,6 +75,11 @@ def read_page(answer: Answer, read_at: datetime, where: str) -> Page:
     )
 
 
+def empty_page(read_at: datetime) -> Page:
+    """What stands for a page beyond the last one."""
+    return Page(RawPage(b'{"items":[]}', [], read_at), 0)
+
+
 def read_array(answer: Answer, read_at: datetime, where: str) -> RawPage:
     """The items of an answer that is a bare array. Raises UnexpectedAnswer if it is none."""
     if isinstance(answer.data, list):

@@ -15,7 +15,9 @@ from pipelines.sync.windows import Window
 
 @dataclass(frozen=True, slots=True)
 class MonthCount:
-    """api_rows: the API's `totalCount`. held_rows: ours, after reading again where they differed."""
+    """api_rows: the API's `totalCount`. held_rows: ours, rows set aside included, after reading again where they
+    differed.
+    """
 
     api_rows: int
     held_rows: int

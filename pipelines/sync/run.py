@@ -15,7 +15,7 @@ from datetime import datetime, timedelta, timezone
 from pipelines.client import open_client
 from pipelines.client.answer import Answer, Api, Counters
 from pipelines.contract import RESOURCES, Resource
-from pipelines.errors import ApiError, ConfigurationError, CredentialsRefused, HostUnreachable, LakeError
+from pipelines.errors import ApiError, ConfigurationError, CredentialsRefused, HostUnreachable, LakeError, NotPermitted
 from pipelines.lake import Lake
 from pipelines.normalise.brackets import decode_leniently
 from pipelines.settings import ApiSettings, LakeSettings, SyncSettings
@@ -23,7 +23,7 @@ from pipelines.sync.clock import ReadClock
 from pipelines.sync.collection import CollectionSync, Run
 from pipelines.sync.report import CollectionReport, RunReport
 from pipelines.sync.slices import SliceWriter
-from pipelines.sync.windows import Window
+from pipelines.sync.windows import Window, to_millisecond
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,9 @@ class Order:
         unknown = sorted(set(self.collections) - set(RESOURCES))
         if unknown:
             raise ConfigurationError(f"unknown collection {', '.join(unknown)}; there are: {', '.join(RESOURCES)}")
+
+        if strange := sorted(set(self.ranges or {}) - set(self.collections)):
+            raise ConfigurationError(f"a range for {', '.join(strange)}, which the order does not name")
 
     @property
     def resources(self) -> list[Resource]:
@@ -143,6 +146,8 @@ async def first_answer(api: Api) -> tuple[Resource, Answer]:
     for resource in RESOURCES.values():
         try:
             return resource, await api.get(resource.path, {"pageSize": "1"} if resource.listed_by else None)
+        except NotPermitted as error:
+            failure = failure or error
         except (CredentialsRefused, HostUnreachable):
             raise
         except ApiError as error:
@@ -150,10 +155,6 @@ async def first_answer(api: Api) -> tuple[Resource, Answer]:
     if failure is None:
         raise AssertionError("the contract declares no list")
     raise failure
-
-
-def to_millisecond(instant: datetime) -> datetime:
-    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
 
 
 async def _sync_collection(

@@ -21,6 +21,7 @@ from pipelines.sync.reconciling import MonthCount, reconciliation_news
 from pipelines.sync.report import CollectionReport
 from pipelines.sync.setting_aside import (
     PENDING,
+    RESOLVED,
     SetAside,
     drift_news,
     quarantine_news,
@@ -47,10 +48,11 @@ class _Source:
             return self.window
         newer = self.page.times(self.question.time, stop=index)
         older = self.page.times(self.question.time, start=index + 1)
-        return Window(
-            shifted(older[0], -EDGE) if older else self.window.lower,
-            shifted(newer[-1], EDGE) if newer else self.window.upper,
-        )
+        lower = shifted(older[0], -EDGE) if older else self.window.lower
+        upper = shifted(newer[-1], EDGE) if newer else self.window.upper
+        if lower is not None and upper is not None and lower >= upper:
+            return self.window  # at the window's very border, where neighbouring answers overlap
+        return Window(lower, upper)
 
 
 class SliceWriter:
@@ -136,6 +138,17 @@ class SliceWriter:
                 window = Window(record["asked_from"], record["asked_until"])
                 windows.setdefault((record["question"], window), []).append(record["id"])
         return windows
+
+    def set_aside_within(self, window: Window) -> int:
+        """Rows that could not be read and are asked again within a window, or are permanent there."""
+        lower, upper = window.lower, window.upper
+        return sum(
+            record["collection"] == self._resource.name
+            and record["status"] != RESOLVED
+            and (lower is None or (record["asked_from"] is not None and record["asked_from"] >= shifted(lower, -EDGE)))
+            and (upper is None or (record["asked_until"] is not None and record["asked_until"] <= shifted(upper, EDGE)))
+            for record in self._quarantine.current().values()
+        )
 
     def reconcile(self, counts: Mapping[Window, MonthCount]) -> None:
         """Record a month's counts where they are seen first or changed."""

@@ -74,7 +74,7 @@ def cut_evenly(window: Window, pieces: int, oldest: datetime | None = None) -> l
     step = (end - start) / pieces
     if step < MILLISECOND:
         return [window]
-    inner = sorted({_to_millisecond(start + step * number) for number in range(1, pieces)} - {start, end})
+    inner = sorted({to_millisecond(start + step * number) for number in range(1, pieces)} - {start, end})
     borders = [window.lower, *inner, end]
     return [Window(lower, upper) for lower, upper in pairwise(borders)]
 
@@ -84,12 +84,13 @@ def cut_open(window: Window, now: datetime) -> list[Window]:
     lower, upper = window.lower, window.upper
     if lower is None:
         middle = EARLIEST if upper is None or upper > EARLIEST else shifted(upper, -FURTHEST)
-        return [Window(None, middle), Window(middle, upper)]
+        return [Window(None, middle), Window(middle, upper)] if upper is None or middle < upper else [window]
     if upper is None:
         middle = shifted(max(lower, now), FURTHEST)
-        return [Window(lower, middle), Window(middle, None)]
+        return [Window(lower, middle), Window(middle, None)] if lower < middle else [window]
     return [window]
 
 
-def _to_millisecond(instant: datetime) -> datetime:
+def to_millisecond(instant: datetime) -> datetime:
+    """Cut to the millisecond, the API's resolution."""
     return instant.replace(microsecond=instant.microsecond // 1000 * 1000)

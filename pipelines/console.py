@@ -6,13 +6,14 @@ Progress is drawn on standard error and only on a terminal. Does not belong here
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 from rich.markup import escape
@@ -42,7 +43,7 @@ def complain(message: str) -> None:
 
 def print_json(document: object) -> None:
     """One JSON document on standard output."""
-    print(json.dumps(document, default=_plain, ensure_ascii=False, indent=2))
+    print(json.dumps(_jsonable(document), ensure_ascii=False, indent=2, allow_nan=False))
 
 
 @contextmanager
@@ -93,7 +94,8 @@ def show_run(report: RunReport, *, as_json: bool) -> None:
     out.print(table)
     for collection in report.collections:
         for note in collection.notes:
-            out.print(f"{collection.collection}: {escape(note)}", highlight=False, soft_wrap=True)
+            where = err if collection.status.value == "failed" else out
+            where.print(f"{collection.collection}: {escape(note)}", highlight=False, soft_wrap=True)
     if report.status.value == "complete" and not any(collection.rows_written for collection in report.collections):
         out.print("Nothing new: the lake already held all of it.")
 
@@ -249,9 +251,8 @@ def _table(*names: str) -> Table:
     """A table; a name that begins with `>` is a column aligned to the right."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
     for name in names:
-        table.add_column(
-            name.removeprefix(">"), justify="right" if name.startswith(">") else "left", no_wrap=True, overflow="fold"
-        )
+        justify: Literal["right", "left"] = "right" if name.startswith(">") else "left"
+        table.add_column(escape(name.removeprefix(">")), justify=justify, no_wrap=True, overflow="fold")
     return table
 
 
@@ -259,11 +260,20 @@ def _moment(instant: datetime | None) -> str:
     return "-" if instant is None else f"{instant:%Y-%m-%d %H:%M}"
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, datetime):
-        return value.isoformat()
+def _jsonable(value: object) -> object:
+    """A value as JSON knows it; what it does not know as text, numbers that are none as null."""
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
     if isinstance(value, Decimal):
         return _plain_decimal(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
     if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
+        return _jsonable(asdict(value))
+    if isinstance(value, Mapping):
+        return {str(name): _jsonable(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_jsonable(part) for part in value]
     return str(value)

@@ -7,6 +7,7 @@ Does not belong here: making the file (publish.py).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,9 +54,19 @@ def query(sql: str, *, file: Path | str | None = None) -> tuple[list[str], list[
         connection.execute("set lock_configuration = true")
         try:
             answer = connection.execute(sql)
-            return [str(column[0]) for column in answer.description or []], answer.fetchall()
+            return _told_apart([str(column[0]) for column in answer.description or []]), answer.fetchall()
         except duckdb.Error as error:
             raise WarehouseError(f"the query failed: {error}") from error
+
+
+def _told_apart(names: list[str]) -> list[str]:
+    """Column names of which none hides another: `a`, `a_2`."""
+    seen: Counter[str] = Counter()
+    told = []
+    for name in names:
+        seen[name] += 1
+        told.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+    return told
 
 
 @contextmanager

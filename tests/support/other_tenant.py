@@ -34,6 +34,9 @@ class OtherTenant:
         self.mangle = lambda _path, items: items
         self.before_answer = lambda _path: None
         self.failing = set()
+        self.forbidden = set()
+        self.past_the_end = 200
+        self.unfinished_match_every_end = False
 
     def put(self, collection, row):
         self.rows[collection][row["id"]] = row
@@ -44,6 +47,8 @@ class OtherTenant:
         self.before_answer(path)
         if path in self.failing:
             return 500, {"title": "broken", "status": 500}
+        if path in self.forbidden:
+            return 403, {"title": "Forbidden", "status": 403}
         if path == "supported-car-models":
             return 200, self.car_models
         if path not in self.rows:
@@ -59,8 +64,11 @@ class OtherTenant:
             ]
             datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%f%z")
             below = name.endswith("To")
-            found = [row for row in found if row.get(field) and self._within(row[field], value, below)]
+            free = self.unfinished_match_every_end and field == "endTime"
+            found = [row for row in found if (self._within(row[field], value, below) if row.get(field) else free)]
         found.sort(key=lambda row: (row[TIME_OF[path]], row["id"]), reverse=True)
+        if self.past_the_end != 200 and index > 1 and (index - 1) * size >= len(found):
+            return self.past_the_end, {"title": "no such page", "status": self.past_the_end}
         items = [self._shown(row) for row in found[(index - 1) * size : index * size]]
         return 200, {
             "pageIndex": index,

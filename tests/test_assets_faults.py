@@ -180,7 +180,9 @@ def test_a_failing_dbt_test_keeps_the_published_file(nights, run_steps, home):
     before = (home / "warehouse" / "current.duckdb").resolve()
     settings = LakeSettings(home=home)
     with duckdb.connect(str(settings.build_file)) as connection:
-        connection.execute("insert into marts.fct_sessions select * from marts.fct_sessions order by started_at limit 1")
+        connection.execute(
+            "insert into marts.fct_sessions select * from marts.fct_sessions order by started_at limit 1"
+        )
     result = run_steps(AssetKey(["marts", "fct_sessions"]), AssetKey("published_file"))
     assert not result.success
     [words] = said(result)

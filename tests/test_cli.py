@@ -122,6 +122,7 @@ def test_wrong_usage_is_exit_code_two(tmp_path, env, arguments, words):
         ({"SMART_CHARGING_BASE_URL": "https://example.com/api/v1"}, ["SMART_CHARGING_BASE_URL", "/api/v2"]),
         ({"SMART_CHARGING_API_KEY": "key\nwith a break"}, ["SMART_CHARGING_API_KEY"]),
         ({"CHARGELAKE_MAX_CONCURRENCY": "many"}, ["CHARGELAKE_MAX_CONCURRENCY"]),
+        ({"CHARGELAKE_HOME": "/nowhere/a[b]"}, ["CHARGELAKE_HOME", "[ ]"]),
         ({"CHARGELAKE_TIME_ZONE": "Europe/Atlantis"}, ["CHARGELAKE_TIME_ZONE", "Europe/Amsterdam"]),
         ({"CHARGELAKE_SESSION_END_OVERLAP_HOURS": "3"}, ["CHARGELAKE_SESSION_END_OVERLAP_HOURS"]),
     ],

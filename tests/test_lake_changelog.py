@@ -126,14 +126,14 @@ for step in range(start, start + 400):
 """
 
 
-def start_writer(root, start):
+def start_writer(root, start, *, wait=True):
     paths = os.pathsep.join(path for path in sys.path if path)
     process = subprocess.Popen(
         [sys.executable, "-c", WRITER, str(root), str(start)],
         env=os.environ | {"PYTHONPATH": paths},
         stdout=subprocess.PIPE,
     )
-    assert process.stdout.readline() == b"ready\n"
+    assert not wait or process.stdout.readline() == b"ready\n"
     return process
 
 
@@ -167,6 +167,26 @@ def test_two_processes_at_once_neither_lose_nor_double(tmp_path):
     counts = version_counts(tmp_path)
     assert len(counts) > 3 * 40, "both writers came past the steps that they share"
     assert set(counts.values()) == {1}
+
+
+def test_a_record_written_after_the_clock_was_set_back_is_the_newest(tmp_path):
+    table = Lake(str(tmp_path)).drift()
+    record = {"id": "one", "collection": "users", "kind": "unknown_field", "path": "mood", "value": None}
+    record |= {"rows_seen": 1, "_run_id": "first", "_synced_at": T0 + timedelta(days=30)}
+    assert table.write(lambda _held: [record]) == 1
+    assert table.write(lambda held: [held["one"] | {"_run_id": "second", "_synced_at": T0}]) == 1
+    assert table.current()["one"]["_run_id"] == "second"
+
+
+def test_processes_that_make_a_table_at_the_same_instant_make_one(tmp_path):
+    for number in range(4):
+        writers = [start_writer(tmp_path / str(number), 0, wait=False) for _ in range(3)]
+        said = [writer.stdout.readline() for writer in writers]
+        for writer in writers:
+            writer.kill()
+            writer.wait()
+            writer.stdout.close()
+        assert said == [b"ready\n"] * 3
 
 
 def test_statistics_hold_nothing_personal(tmp_path):

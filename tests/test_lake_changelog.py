@@ -112,6 +112,17 @@ def test_a_writer_that_comes_second_works_out_its_news_again(tmp_path):
     assert set(version_counts(tmp_path).values()) == {1}
 
 
+def test_writers_that_move_different_watermarks_do_not_double_a_row(tmp_path):
+    """Only the transaction that every commit shares lets Delta refuse the second one."""
+    first, second = Lake(str(tmp_path)).table(USERS), Lake(str(tmp_path)).table(USERS)
+    assert len(first) == len(second) == 0
+    first.commit(user_rows([(1, "a", T0, False)]), {"users/one": T0})
+    outcome = second.commit(user_rows([(1, "a", T0 + timedelta(seconds=1), False)]), {"users/other": T0})
+    assert (outcome.refusals, outcome.appended) == (1, 0)
+    assert version_counts(tmp_path) == {user_id(1): 1}
+    assert second.watermark("users/other") == T0
+
+
 WRITER = """
 import sys
 from datetime import datetime, timedelta, timezone

@@ -25,6 +25,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED)
     parser.add_argument("--token-lifetime", type=int, default=DEFAULT_TOKEN_LIFETIME_SECONDS, metavar="SECONDS")
     parser.add_argument("--bounds", default=Bounds.HALF_OPEN.value, choices=[bounds.value for bounds in Bounds])
+    parser.add_argument("--copies", type=int, default=1, metavar="N", help="how often the tenant holds its world")
+    parser.add_argument(
+        "--newest-sessions", type=int, metavar="N", help="keep no more than so many sessions of each user"
+    )
     parser.add_argument("--client-id", default=own.client_id)
     parser.add_argument("--client-secret", default=own.client_secret)
     parser.add_argument("--api-key", default=own.api_key)
@@ -39,6 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
             seed=options.seed,
             token_lifetime=options.token_lifetime,
             bounds=options.bounds,
+            copies=options.copies,
+            newest_sessions=options.newest_sessions,
             client=Credentials(options.client_id, options.client_secret, options.api_key, options.audience),
         )
     except ConfigurationError as error:

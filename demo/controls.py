@@ -1,4 +1,4 @@
-"""What no real tenant has, under /_demo: moving the clock, the tenant's truth, what it was asked, what it is.
+"""What no real tenant has, under /_demo: moving the clock, changing a row, the tenant's truth, what it was asked.
 
 Without token, because the server listens on this machine only.
 Does not belong here: anything of the API.
@@ -15,13 +15,14 @@ import msgspec
 from demo.answers import ProblemError
 from demo.api.openapi import openapi_document
 from demo.clock import Clock
+from demo.editing import read_edit
+from demo.estate import Estate
 from demo.parameters import read_instant
 from demo.reads import HANDLERS
 from demo.reads.call import array_of
-from demo.tables import TABLES, Tables
-from demo.truth import TRUE_TABLES, Scene, truth
+from demo.tables import TABLES
+from demo.truth import TRUE_TABLES
 from demo.world.times import DAY_MS, HOUR_MS, iso
-from demo.world.world import World
 
 FARTHEST_DAYS = 3660
 """A clock moved further by one call is taken for a mistake."""
@@ -31,9 +32,8 @@ FARTHEST_DAYS = 3660
 class Backstage:
     """What the controls may see of the tenant. requests: counts by method and path template."""
 
-    world: World
+    estate: Estate
     clock: Clock
-    tables: Tables
     requests: Mapping[str, int]
 
 
@@ -75,9 +75,15 @@ def _target_ms(order: dict[str, Any], now_ms: int) -> int | None:
 
 def _health(stage: Backstage, _body: bytes) -> bytes:
     now_ms = stage.clock.now_ms()
-    stage.tables.catch_up(now_ms)
-    rows = {name: len(stage.tables[name]) for name in TABLES}
+    stage.estate.catch_up(now_ms)
+    rows = {name: stage.estate.count(name) for name in TABLES}
     return msgspec.json.encode({"status": "ok", "now": iso(now_ms), "rows": rows})
+
+
+def _edit(stage: Backstage, body: bytes) -> bytes:
+    now_ms = stage.clock.now_ms()
+    stage.estate.catch_up(now_ms)
+    return stage.estate.edit(read_edit(body), now_ms)
 
 
 def _stats(stage: Backstage, _body: bytes) -> bytes:
@@ -91,14 +97,15 @@ def _openapi(_stage: Backstage, _body: bytes) -> bytes:
 def _truth(table: str) -> Control:
     def answer(stage: Backstage, _body: bytes) -> bytes:
         now_ms = stage.clock.now_ms()
-        stage.tables.catch_up(now_ms)
-        return array_of(truth(Scene(stage.world, stage.tables, now_ms), table))
+        stage.estate.catch_up(now_ms)
+        return array_of(stage.estate.truth(table, now_ms))
 
     return Control("GET", f"/_demo/truth/{table}", answer)
 
 
 CONTROLS = (
     Control("POST", "/_demo/advance", _advance),
+    Control("POST", "/_demo/edit", _edit),
     Control("GET", "/_demo/health", _health),
     Control("GET", "/_demo/stats", _stats),
     Control("GET", "/_demo/openapi.json", _openapi),

@@ -11,7 +11,7 @@ from bisect import bisect_left, insort
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 Key = tuple[int, str]
 KEPT_SELECTIONS = 64
@@ -39,6 +39,16 @@ class Span:
 
 
 EVER = Span()
+
+
+class Paged(Protocol):
+    """What a list must be able to do to be asked for in pages."""
+
+    def __len__(self) -> int: ...
+
+    def page(self, index: int, size: int, listed: Span = EVER, ended: Span = EVER) -> tuple[int, list[bytes]]:
+        """How many rows match, and the bodies of one page of them (1-based)."""
+        ...
 
 
 class Listing:

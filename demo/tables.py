@@ -10,9 +10,11 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import msgspec
 
+from demo.edits import Edits
 from demo.listing import Listing, Row
 from demo.world.cars import CAR_MODELS
 from demo.world.messages import Message, build_messages, message_item
@@ -35,15 +37,29 @@ class Thing:
     row_at: Callable[[int], Row]
 
 
+class Rows(Protocol):
+    """The rows of one world at a moment, with what was changed behind the API's back."""
+
+    @property
+    def edits(self) -> Edits: ...
+
+    def __getitem__(self, name: str) -> Listing: ...
+
+    def of_user(self, name: str, user_id: str) -> Listing:
+        """A user's part of a table; empty where there is none."""
+        ...
+
+
 class Tables:
     """The current rows of every list of the API that is in the order of its rows' time."""
 
     def __init__(self, world: World, now_ms: int) -> None:
+        self.edits = Edits()
         self._pending: list[tuple[int, int, Thing]] = []
         self._by_user: dict[tuple[str, str], Listing] = {}
         loaded: dict[str, list[Row]] = {name: [] for name in TABLES}
         of_user: dict[tuple[str, str], list[Row]] = {}
-        for number, thing in enumerate(_things(world)):
+        for number, thing in enumerate(things(world)):
             if thing.moments[0] <= now_ms:
                 row = thing.row_at(now_ms)
                 loaded[thing.table].append(row)
@@ -68,11 +84,21 @@ class Tables:
             self._tables[thing.table].put(row)
             self._by_user.setdefault((thing.table, thing.user_id), Listing()).put(row)
 
+    def show_edit(self, name: str, id_: str) -> None:
+        """Put a changed row in the place of the one that was shown."""
+        row = self._tables[name].get(id_)
+        assert row is not None
+        changed = self.edits.row(name, row)
+        user_id = id_ if name == "users" else msgspec.json.decode(changed.body)["userId"]
+        for listing in (self._tables[name], self._by_user[name, user_id]):
+            listing.put(changed)
+
 
 CAR_MODEL_BODIES = tuple(msgspec.json.encode(car_model_item(model)) for model in CAR_MODELS)
 
 
-def _things(world: World) -> Iterator[Thing]:
+def things(world: World) -> Iterator[Thing]:
+    """Everything that ever has a row."""
     for household in world.households.values():
         yield from _of_household(household)
         user_id = household.user.id

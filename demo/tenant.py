@@ -14,10 +14,11 @@ from demo.api.model import PREFIX, TOKEN_PATH, Operation
 from demo.api.operations import OPERATIONS
 from demo.clock import Clock
 from demo.controls import CONTROLS, Backstage, Control
+from demo.copies import Copies
+from demo.estate import Asked, Estate, OneWorld
 from demo.parameters import Bounds, read_query
-from demo.reads import HANDLERS, Call
+from demo.reads import HANDLERS
 from demo.routes import Routes
-from demo.tables import Tables
 from demo.tokens import Credentials, Tokens
 from demo.world.world import World
 
@@ -26,8 +27,9 @@ UNMATCHED = "unmatched"
 
 
 class Tenant:
-    """One tenant: its world, its clock, its tokens, and what it has been asked so far.
+    """One tenant: what it holds, its clock, its tokens, and what it has been asked so far.
 
+    copies: how often it holds the world.
     requests: by method and path template, such as `GET /users`; what no path matched counts as `unmatched`.
     """
 
@@ -39,12 +41,13 @@ class Tenant:
         credentials: Credentials | None = None,
         token_lifetime_seconds: int = DEFAULT_TOKEN_LIFETIME_SECONDS,
         bounds: Bounds = Bounds.HALF_OPEN,
+        copies: int = 1,
     ) -> None:
         self.requests: Counter[str] = Counter()
-        self._world = world
         self._clock = clock
-        self._tables = Tables(world, clock.now_ms())
-        self._backstage = Backstage(world, clock, self._tables, self.requests)
+        now_ms = clock.now_ms()
+        self._estate: Estate = OneWorld(world, now_ms) if copies == 1 else Copies(world, copies, now_ms)
+        self._backstage = Backstage(self._estate, clock, self.requests)
         self._bounds = bounds
         self._tokens = Tokens(credentials or Credentials(), clock, token_lifetime_seconds)
         self._reads: Routes[Operation] = Routes((op.path, op) for op in OPERATIONS if op.id in HANDLERS)
@@ -56,7 +59,7 @@ class Tenant:
         path: without the query, as sent. query: without the question mark. headers: names in lower case.
         """
         now_ms = self._clock.now_ms()
-        self._tables.catch_up(now_ms)
+        self._estate.catch_up(now_ms)
         try:
             if path.startswith(PREFIX + "/"):
                 return self._read(method, path, query, headers, now_ms)
@@ -77,8 +80,7 @@ class Tenant:
         _allow(method, "GET")
         self._tokens.check(headers)
         values = read_query(query, operation.parameter_names, operation.required_names)
-        call = Call(self._world, self._tables, self._bounds, now_ms, ids, values)
-        return json_reply(HANDLERS[operation.id](call))
+        return json_reply(self._estate.answer(Asked(HANDLERS[operation.id], self._bounds, ids, values), now_ms))
 
     def _control(self, method: str, path: str, query: str, body: bytes) -> Reply:
         found = self._controls.find(path)

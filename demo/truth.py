@@ -14,7 +14,7 @@ import msgspec
 
 from demo.reads.call import decoded
 from demo.reads.users import financials
-from demo.tables import CAR_MODEL_BODIES, TABLES, Tables
+from demo.tables import CAR_MODEL_BODIES, TABLES, Rows
 from demo.world.contracts import contract_item, reward_rate_item
 from demo.world.people import Household, Location
 from demo.world.render import Item
@@ -35,10 +35,10 @@ NEVER_MS = 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """The tenant at a moment; the tables have caught up with it."""
+    """One world at a moment; the tables have caught up with it."""
 
     world: World
-    tables: Tables
+    tables: Rows
     now_ms: int
 
     def locations(self) -> Iterator[Location]:
@@ -92,6 +92,12 @@ def _of_users(items: Callable[[Scene, str], Iterable[Item]]) -> Callable[[Scene]
     return rows
 
 
+def _location_tariffs(scene: Scene, location: Location) -> Iterator[Item]:
+    item = location_tariffs_item(scene.world.draw, location)
+    if item is not None:
+        yield scene.tables.edits.item("location_tariffs", location.id, item)
+
+
 def _chargers(scene: Scene, location: Location) -> Iterator[Item]:
     if location.charger_id is not None:
         sessions = scene.world.sessions_by_location[location.id]
@@ -111,7 +117,7 @@ def _vehicle_state(scene: Scene, household: Household) -> Item:
 
 
 _UNDER: dict[str, Callable[[Scene], Iterator[Item]]] = {
-    "location_tariffs": _of_locations(lambda s, location: [location_tariffs_item(s.world.draw, location)]),
+    "location_tariffs": _of_locations(_location_tariffs),
     "utility_contracts": _of_locations(lambda s, location: [contract_item(s.world.draw, location)]),
     "reward_rates": _of_locations(lambda s, location: [reward_rate_item(s.world.draw, location)]),
     "dynamic_tariffs": _of_locations(
@@ -129,8 +135,9 @@ _UNDER: dict[str, Callable[[Scene], Iterator[Item]]] = {
     "reward_balances": _of_users(lambda s, user_id: balance_items(decoded(s.tables.of_user("rewards", user_id)))),
 }
 
-_LISTED = tuple(name for name in TABLES if name not in _UNDER)
-TRUE_TABLES = (*_LISTED, "supported_car_models", *_UNDER)
+LISTED_TABLES = tuple(name for name in TABLES if name not in _UNDER)
+"""Those whose rows are the items of a list of the API, in its order."""
+TRUE_TABLES = (*LISTED_TABLES, "supported_car_models", *_UNDER)
 """The lake's tables that the tenant can tell the truth about."""
 
 

@@ -157,11 +157,12 @@ def serve(
     state: Annotated[Optional[Path], typer.Option(help="File that keeps the tenant's clock.")] = None,
     token_lifetime: Annotated[int, typer.Option(help="Seconds.", min=1)] = 300,
     bounds: Annotated[str, typer.Option(help="Of time filters: half-open, inclusive or exclusive.")] = "half-open",
+    copies: Annotated[int, typer.Option(help="How often the tenant holds its 97 users.", min=1)] = 1,
 ) -> None:
     """Serve the demo tenant's API on this machine until interrupted."""
     from demo.run import serve as serve_tenant
 
-    serve_tenant(port=port, today=today, state=state, token_lifetime=token_lifetime, bounds=bounds)
+    serve_tenant(port=port, today=today, state=state, token_lifetime=token_lifetime, bounds=bounds, copies=copies)
 
 
 def main() -> None:

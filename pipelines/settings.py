@@ -112,6 +112,17 @@ class SyncSettings(BaseSettings):
     relist_rows: Annotated[int, Field(ge=0, le=10_000_000)] = Field(
         default=10_000, description="A list of up to so many rows is read in full every night, to see edits"
     )
+    ask_all_parents: Annotated[int, Field(ge=0, le=10_000_000)] = Field(
+        default=1_000, description="What no list shows is asked of up to so many parents every night; of more, in turn"
+    )
+    backfill_requests: Annotated[int, Field(ge=1, le=100_000_000)] = Field(
+        default=50_000, description="Requests that one night spends on the history of one fan-out"
+    )
+    probe_nights: Annotated[int, Field(ge=1, le=366)] = Field(
+        default=30, description="Within so many nights every location without solar energy is asked whether it has some"
+    )
+    price_overlap_days: Days = Field(default=1, description="Dynamic prices: so long before the watermark, every night")
+    solar_overlap_days: Days = Field(default=4, description="Solar energy: the same; it is revised")
     slice_rows: Annotated[int, Field(ge=100, le=1_000_000)] = Field(
         default=20_000, description="Rows of history that one commit carries, about"
     )

@@ -131,6 +131,8 @@ DIFFERENT = [
     b'{"x": 1}',
     b'{"x": {"y": 1}}',
     b'{"x.y": 1}',
+    b'{"x[]": {"y": 1}}',
+    b'{"x[].y": 1}',
     b'{"x\\\\": {"y": 1}}',
     b"123456789012345678901234567891",
     b"0.12345678901234567891",
@@ -173,6 +175,7 @@ def test_a_declared_field_is_spelt_like_an_unknown_one():
         Kind.FLAG: False,
         Kind.TEXT_LIST: [identifier(8).upper(), "2024-03-01T18:02:11+01:00", ""],
         Kind.ENUM_LIST: ["Active", None],
+        Kind.OBJECT_LIST: [{"price": 0.50, "word": "Active", "at": "2024-03-01 18:02:11"}, None, {"word": None}],
     }
     item = {"id": identifier(1), "nested": {kind.value: value for kind, value in values.items()}}
     known, unknown = (normalise(resource, [page([item])]).rows for resource in (knows, knows_not))
@@ -184,7 +187,19 @@ def test_a_declared_field_is_spelt_like_an_unknown_one():
 def _resource(name, kinds):
     words = ("Active", "Complete")
     fields = [
-        Field(f"nested.{kind.value}", kind, "S", values=words if kind in {Kind.ENUM, Kind.ENUM_LIST} else ())
+        Field(
+            f"nested.{kind.value}",
+            kind,
+            "S",
+            values=words if kind in {Kind.ENUM, Kind.ENUM_LIST} else (),
+            members=(
+                Field("price", Kind.MONEY, "S"),
+                Field("word", Kind.ENUM, "S", values=words),
+                Field("at", Kind.TEXT, "S"),
+            )
+            if kind is Kind.OBJECT_LIST
+            else (),
+        )
         for kind in kinds
     ]
     return Resource(name, "/x", Answer.ARRAY, (Field("id", Kind.UUID, "S"), *fields), "S")

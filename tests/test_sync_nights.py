@@ -8,7 +8,7 @@ import pytest
 from support.lake_truth import SAME, differences, versions_per_key
 from support.other_tenant import seeded, serving, session, stamp
 
-from pipelines.contract import RESOURCES
+from pipelines.contract import LISTS
 from pipelines.errors import CredentialsRefused
 from pipelines.lake import Lake
 from pipelines.settings import ApiSettings, LakeSettings, SyncSettings
@@ -23,7 +23,7 @@ def api_settings(env):
     return ApiSettings(**{name.removeprefix("SMART_CHARGING_").lower(): value for name, value in env.items()})
 
 
-def sync(env, home, *, until=None, collections=tuple(RESOURCES), ranges=None, deep=False, **settings):
+def sync(env, home, *, until=None, collections=tuple(LISTS), ranges=None, deep=False, **settings):
     return run_sync(
         Order(collections=collections, until=until, ranges=ranges, deep=deep),
         api=api_settings(env),
@@ -39,7 +39,7 @@ def assert_true(tenant, lake):
 
 
 def delta_versions(lake):
-    return {name: Lake(str(lake)).table(resource).version for name, resource in RESOURCES.items()}
+    return {name: Lake(str(lake)).table(resource).version for name, resource in LISTS.items()}
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_again_with_the_same_end_writes_only_the_record_of_the_run(tmp_path):
         report = sync(env, tmp_path, until=tenant.now)
     assert delta_versions(tmp_path / "lake") == before
     assert not any(collection.rows_written for collection in report.collections)
-    assert len(Lake(str(tmp_path / "lake")).runs().rows()) == 2 * len(RESOURCES)
+    assert len(Lake(str(tmp_path / "lake")).runs().rows()) == 2 * len(LISTS)
     assert not (tmp_path / "lake" / "_quarantine" / "x").exists()
 
 
@@ -123,10 +123,10 @@ def test_an_end_in_the_past_reads_again_and_moves_nothing_back(tmp_path):
     tenant = seeded(5)
     with serving(tenant) as env:
         sync(env, tmp_path)
-        table = Lake(str(tmp_path / "lake")).table(RESOURCES["sessions"])
+        table = Lake(str(tmp_path / "lake")).table(LISTS["sessions"])
         watermarks = [table.watermark(f"sessions/{name}") for name in ("started", "ended")]
         sync(env, tmp_path, until=tenant.now - timedelta(days=30))
-    again = Lake(str(tmp_path / "lake")).table(RESOURCES["sessions"])
+    again = Lake(str(tmp_path / "lake")).table(LISTS["sessions"])
     assert [again.watermark(f"sessions/{name}") for name in ("started", "ended")] == watermarks
     assert_true(tenant, tmp_path / "lake")
 
@@ -146,7 +146,7 @@ def test_a_long_history_comes_in_slices_and_can_be_cut_short(tmp_path):
         assert sessions.status is Status.FAILED
         assert 0 < sessions.rows_new < 3200
         assert {c.status for c in report.collections if c is not sessions} == {Status.COMPLETE}
-        watermark = Lake(str(tmp_path / "lake")).table(RESOURCES["sessions"]).watermark("sessions/started")
+        watermark = Lake(str(tmp_path / "lake")).table(LISTS["sessions"]).watermark("sessions/started")
         missing, extra, different = differences(tmp_path / "lake", "sessions", tenant.rows["sessions"].values())
         assert extra == different == []
         early = {f"('{n}',)" for n, row in tenant.rows["sessions"].items() if row["startTime"] < stamp(watermark)}
@@ -248,7 +248,7 @@ def test_a_local_clock_that_was_set_back_does_not_hide_corrections(tmp_path):
     tenant = seeded(12)
     with serving(tenant) as env:
         sync(env, tmp_path)
-        table = Lake(str(tmp_path / "lake")).table(RESOURCES["sessions"])
+        table = Lake(str(tmp_path / "lake")).table(LISTS["sessions"])
         ahead = datetime.now(timezone.utc) + timedelta(days=365)
         rows = _as_batch(table, ahead)
         table.commit(rows, {})

@@ -7,7 +7,7 @@ from support.lake_truth import SAME, differences
 from support.other_tenant import seeded, serving, stamp
 from test_sync_nights import assert_true, sync
 
-from pipelines.contract import RESOURCES
+from pipelines.contract import LISTS
 from pipelines.errors import ConfigurationError, CredentialsRefused, LakeError
 from pipelines.lake import Lake
 from pipelines.sync import Order, Status, Window
@@ -104,7 +104,7 @@ def test_a_range_of_a_whole_list_moves_no_watermark(tmp_path):
         sync(env, tmp_path, until=tenant.now - DAY)
         name = "supported_car_models"
         sync(env, tmp_path, collections=(name,), ranges={name: Window(tenant.now - DAY, tenant.now)})
-    assert Lake(str(tmp_path / "lake")).table(RESOURCES[name]).watermark(name) == tenant.now - DAY
+    assert Lake(str(tmp_path / "lake")).table(LISTS[name]).watermark(name) == tenant.now - DAY
 
 
 def test_the_audit_counts_rows_that_were_set_aside(tmp_path):

@@ -7,25 +7,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from demo.answers import not_found
-from demo.listing import EVER, Listing, Row, Span
+from demo.listing import EVER, Listing, Paged, Row, Span
 from demo.parameters import Bounds, read_page, read_span
-from demo.tables import Tables
+from demo.tables import Rows
 from demo.world.people import Household, Location
 from demo.world.sessions import Session
 from demo.world.world import World
 
 
+class Lists(Protocol):
+    """The lists of the whole tenant, by the lake's table name."""
+
+    def __getitem__(self, name: str) -> Paged: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One read that passed token, path and parameter names. ids: of the path, outermost first."""
+    """One read that passed token, path and parameter names. ids: of the path, outermost first.
+
+    world, tables: those of the path's user. lists: the whole tenant's.
+    """
 
     world: World
-    tables: Tables
+    tables: Rows
+    lists: Lists
     bounds: Bounds
     now_ms: int
     ids: list[str]
@@ -38,7 +48,7 @@ class Call:
     @property
     def user_id(self) -> str:
         """The user of the path. Raises ProblemError 404 where there is none."""
-        if self.tables["users"].get(self.ids[0]) is None:
+        if not len(self.tables.of_user("users", self.ids[0])):
             raise not_found("User does not exist.")
         return self.ids[0]
 
@@ -71,7 +81,7 @@ class Call:
 Handler = Callable[[Call], bytes]
 
 
-def page_of(call: Call, listing: Listing, listed: Span = EVER, ended: Span = EVER) -> bytes:
+def page_of(call: Call, listing: Paged, listed: Span = EVER, ended: Span = EVER) -> bytes:
     """The five-field envelope around one page."""
     index, size = read_page(call.values)
     count, items = listing.page(index, size, listed, ended)

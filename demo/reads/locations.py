@@ -22,11 +22,16 @@ LONGEST_DYNAMIC_WINDOW_DAYS = 14
 def location_detail(call: Call, location: Location) -> Item:
     """A user's own view of a location: the tenant's list, its contract, tariffs and chargers."""
     return {
-        **location_item(location),
+        **call.tables.edits.item("charging_locations", location.id, location_item(location)),
         "energySupplierDetails": contract_item(call.world.draw, location),
-        "tariffDetails": location_tariffs_item(call.world.draw, location),
+        "tariffDetails": tariffs_at(call, location),
         "chargers": chargers_at(call, location),
     }
+
+
+def tariffs_at(call: Call, location: Location) -> Item | None:
+    item = location_tariffs_item(call.world.draw, location)
+    return None if item is None else call.tables.edits.item("location_tariffs", location.id, item)
 
 
 def chargers_at(call: Call, location: Location) -> list[Item]:
@@ -48,7 +53,7 @@ def _list(call: Call) -> bytes:
 
 
 def _tariffs(call: Call) -> bytes:
-    item = location_tariffs_item(call.world.draw, call.location)
+    item = tariffs_at(call, call.location)
     if item is None:
         raise not_found("The charging location has no tariff.")
     return encoded(item)

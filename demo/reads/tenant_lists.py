@@ -13,11 +13,11 @@ from demo.world.render import session_detail
 
 
 def _created(table: str) -> Handler:
-    return lambda call: page_of(call, call.tables[table], call.span("created"))
+    return lambda call: page_of(call, call.lists[table], call.span("created"))
 
 
 def _sessions(call: Call) -> bytes:
-    return page_of(call, call.tables["sessions"], call.span("startTime"), call.span("endTime"))
+    return page_of(call, call.lists["sessions"], call.span("startTime"), call.span("endTime"))
 
 
 def _sessions_of_user(call: Call) -> bytes:
@@ -41,9 +41,7 @@ def _detail_of(row: Row) -> bytes:
 
 
 def _user(call: Call) -> bytes:
-    row = call.tables["users"].get(call.user_id)
-    assert row is not None
-    return row.body
+    return next(iter(call.rows_of_user("users"))).body
 
 
 HANDLERS: dict[str, Handler] = {

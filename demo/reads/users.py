@@ -78,5 +78,5 @@ HANDLERS: dict[str, Handler] = {
     "listRewards": _rewards,
     "listRewardBalances": _balances,
     "listPayoutsOfUser": lambda call: page_of(call, call.rows_of_user("payouts")),
-    "listPayouts": lambda call: page_of(call, call.tables["payouts"]),
+    "listPayouts": lambda call: page_of(call, call.lists["payouts"]),
 }

@@ -6,7 +6,7 @@ Does not belong here: how any of it is asked for (demo/tenant.py).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
 
@@ -68,6 +68,12 @@ def build_world(shift: Shift, seed: int = DEFAULT_SEED, sources: Sequence[Source
         sessions=build_sessions(draw, shift, sources, by_name),
         start_ms=shift.to_ms(_end_of_last_day()),
     )
+
+
+def newest_only(world: World, sessions_per_user: int) -> World:
+    """The world with no more than so many sessions of each user, the newest."""
+    kept = {session.id for rows in world.sessions_by_user.values() for session in rows[-sessions_per_user:]}
+    return replace(world, sessions=[session for session in world.sessions if session.id in kept])
 
 
 def shift_until(not_after_ms: int) -> Shift:

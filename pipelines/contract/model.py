@@ -29,6 +29,8 @@ class Kind(Enum):
     FLAG = "flag"
     TEXT_LIST = "text_list"
     ENUM_LIST = "enum_list"
+    OBJECT_LIST = "object_list"
+    """An array of objects. Stored as list<struct>; what an object holds is declared as the field's members."""
 
 
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -48,6 +50,7 @@ class Field:
     personal: must not leave the private build (names, e-mail, street, exact coordinates, ...).
     values: the documented words of an enum, in v2 spelling.
     evidence: code of the public source that names it; INF marks a guess, spelt in this one place.
+    members: of an object list, what each of its objects holds; simple names.
     """
 
     path: str
@@ -57,6 +60,13 @@ class Field:
     personal: bool = False
     values: tuple[str, ...] = ()
     unit: str = ""
+    members: tuple[Field, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.kind is Kind.OBJECT_LIST) != bool(self.members):
+            raise ValueError(f"{self.path}: members belong to object lists, and those have some")
+        if any("." in member.path or member.kind is Kind.OBJECT_LIST for member in self.members):
+            raise ValueError(f"{self.path}: members have simple names and hold no objects")
 
     @property
     def column(self) -> str:
@@ -108,6 +118,8 @@ class Resource:
     listed_by: the question that, asked over all time, returns every row (None: the answer is the whole list).
     questions: every further question that must be asked to see what is new.
     changes: see Change.
+    under: ids of the request's path, outermost first, which become fields of each row; none for a tenant's own list.
+    time: the instant by which answers to a window are told apart, where the resource is asked in windows.
     """
 
     name: str
@@ -121,13 +133,16 @@ class Resource:
     questions: tuple[Question, ...] = ()
     changes: Change = Change.NONE
     description: str = ""
+    under: tuple[str, ...] = ()
+    time: str | None = None
     by_path: dict[str, Field] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         by_path = {f.path: f for f in self.fields}
         if len(by_path) != len(self.fields) or len({f.column for f in self.fields}) != len(self.fields):
             raise ValueError(f"{self.name}: two fields share a path or a column")
-        for path in (*self.key, *self.alternative_key, *(q.time for q in self.all_questions)):
+        times = [question.time for question in self.all_questions] + ([self.time] if self.time else [])
+        for path in (*self.key, *self.alternative_key, *self.under, *times):
             if path not in by_path:
                 raise ValueError(f"{self.name}: {path} is used as a key or a filter but is no field")
         object.__setattr__(self, "by_path", by_path)
@@ -139,6 +154,13 @@ class Resource:
     def app_id(self, question: Question) -> str:
         """Under which name the lake keeps the question's watermark: `users`, `sessions/started`."""
         return f"{self.name}/{question.name}" if self.questions else self.name
+
+    @property
+    def is_by_month(self) -> bool:
+        """Whether the table is partitioned by the month of its time: only where that is part of the key, since a
+        corrected time would else strand the old version in another partition.
+        """
+        return self.time is not None and self.time in self.key
 
     @property
     def key_columns(self) -> tuple[str, ...]:

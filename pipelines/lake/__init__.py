@@ -5,20 +5,29 @@ Does not belong here: the API, HTTP, deciding what to ask or what is true (pipel
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.dataset as ds
 
 from pipelines.contract import Resource
 from pipelines.errors import LakeError
 from pipelines.lake.changelog import ChangelogTable, Committed
+from pipelines.lake.children import ChildTable
 from pipelines.lake.operations import (
     Record,
     RecordTable,
     RunTable,
     drift_table,
+    pending_parents_table,
     quarantine_table,
     reconciliation_table,
 )
-from pipelines.lake.store import is_table
+from pipelines.lake.schemas import MONTH, table_schema
+from pipelines.lake.store import DeltaStore, is_table, translated
 
 
 class Lake:
@@ -34,6 +43,29 @@ class Lake:
 
     def table(self, resource: Resource) -> ChangelogTable:
         return ChangelogTable(f"{self.root}/{resource.name}", resource)
+
+    def children(self, resource: Resource, parent_id: str) -> ChildTable:
+        """The table of a resource that hangs under those with this id in the path."""
+        return ChildTable(f"{self.root}/{resource.name}", resource, parent_id)
+
+    @contextmanager
+    def reading(
+        self, resource: Resource, columns: Sequence[str], since: datetime | None = None
+    ) -> Iterator[pa.RecordBatchReader]:
+        """All versions of all rows, some columns, as a stream; nothing where there is no table yet.
+
+        since: of a table that is partitioned by month, leave out months before.
+        """
+        uri, schema = f"{self.root}/{resource.name}", table_schema(resource)
+        with translated(uri):
+            if not is_table(uri):
+                yield pa.schema([schema.field(name) for name in columns]).empty_table().to_reader()
+                return
+            months = ds.field(MONTH) >= f"{since:%Y-%m}" if since is not None and resource.is_by_month else None
+            yield DeltaStore(uri, schema, ()).scan(columns, months)
+
+    def pending_parents(self) -> RecordTable:
+        return pending_parents_table(f"{self.root}/_pending_parents")
 
     def holds(self, name: str) -> bool:
         """Whether a table has been made; asking does not make it."""
@@ -62,4 +94,4 @@ def _make_folder(folder: Path) -> None:
         ) from error
 
 
-__all__ = ["ChangelogTable", "Committed", "Lake", "Record", "RecordTable", "RunTable"]
+__all__ = ["ChangelogTable", "ChildTable", "Committed", "Lake", "Record", "RecordTable", "RunTable"]

@@ -10,16 +10,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.contract import Resource, column_name
 from pipelines.errors import LakeError
 from pipelines.lake.held import HeldTimes
-from pipelines.lake.index import INDEX_COLUMNS, Delta, KeyIndex
+from pipelines.lake.index import INDEX_COLUMNS, NOTHING, Delta, KeyIndex
 from pipelines.lake.keys import key_texts
-from pipelines.lake.schemas import table_schema
+from pipelines.lake.schemas import MONTH, table_schema
 from pipelines.lake.store import COMMIT_ATTEMPTS, CommitRefused, DeltaStore, translated
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+TICK = timedelta(microseconds=1)
 
 
 def to_version(instant: datetime) -> int:
@@ -50,7 +52,9 @@ class ChangelogTable:
     def __init__(self, uri: str, resource: Resource) -> None:
         self.resource = resource
         self.schema = table_schema(resource)
-        self._store = DeltaStore(uri, self.schema, _statistics_columns(resource))
+        self._store = DeltaStore(
+            uri, self.schema, _statistics_columns(resource), MONTH if resource.is_by_month else None
+        )
         self._index: KeyIndex | None = None
 
     @property
@@ -86,15 +90,22 @@ class ChangelogTable:
         rows: the table's columns plus `_key`, any number of rows a key, rows that are already held included.
         A watermark at or below the held one stays. Without news and without a watermark to move, nothing is written.
         """
+        return self._commit(rows, {app_id: to_version(instant) for app_id, instant in watermarks.items()})
+
+    def _commit(self, rows: pa.Table, marks: Mapping[str, int]) -> Committed:
+        """`commit` with the transactions' versions as they are stored."""
         for refusals in range(COMMIT_ATTEMPTS):
-            index = self._held()
-            delta = index.compare(rows)
+            # moving a mark alone must not cost reading what is held
+            index = self._held() if rows.num_rows else None
+            delta = NOTHING if index is None else index.compare(rows)
             transactions = {
-                app_id: to_version(instant)
-                for app_id, instant in watermarks.items()
-                if to_version(instant) > (self._store.transaction(app_id) or -1)
+                app_id: version
+                for app_id, version in marks.items()
+                if version > (self._store.transaction(app_id) or -1)
             }
             news = rows.take(delta.rows)
+            if refusals:
+                news = stamped_after(news, self.newest_read())
             if news.num_rows or transactions:
                 try:
                     self._store.append(news.select(self.schema.names).cast(self.schema), transactions)
@@ -102,7 +113,8 @@ class ChangelogTable:
                     self._store.refresh()
                     self._forget()
                     continue
-                index.add(news, only_unheld=delta.new == news.num_rows)
+                if index is not None:
+                    index.add(news, only_unheld=delta.new == news.num_rows)
             return _committed(news, delta, refusals)
         raise LakeError(
             f"{self._store.uri}: {COMMIT_ATTEMPTS} commits in a row were refused because other writers were first."
@@ -133,6 +145,20 @@ class ChangelogTable:
             yield pa.RecordBatch.from_arrays([keys, *columns], schema=schema)
 
 
+def stamped_after(rows: pa.Table, newest: datetime | None) -> pa.Table:
+    """The rows with read times that all lie after `newest`, in their order.
+
+    Who was refused commits after another writer, and whoever remembers having seen the table up to some read time
+    must be able to rely on it that nothing earlier is added.
+    """
+    earliest = pc.min(rows["_synced_at"]).as_py() if rows.num_rows else None
+    if newest is None or earliest is None or earliest > newest:
+        return rows
+    place = rows.schema.get_field_index("_synced_at")
+    later = pc.add(rows["_synced_at"], pa.scalar(newest - earliest + TICK, pa.duration("us")))
+    return rows.set_column(place, rows.schema.field(place), later)
+
+
 def _committed(news: pa.Table, delta: Delta, refusals: int) -> Committed:
     deleted = sum(1 for gone in news["_deleted"].to_pylist() if gone)
     return Committed(
@@ -149,4 +175,6 @@ def _committed(news: pa.Table, delta: Delta, refusals: int) -> Committed:
 def _statistics_columns(resource: Resource) -> list[str]:
     """Columns whose extremes may stand in Delta's log: keys and times, nothing personal."""
     times = [column_name(question.time) for question in resource.all_questions]
+    if resource.time and resource.time not in resource.key:
+        times.append(column_name(resource.time))
     return [*resource.key_columns, *times, "_synced_at"]

@@ -33,16 +33,22 @@ class Delta:
     stale: int
 
 
+NOTHING = Delta(pa.array([], pa.int64()), 0, 0, 0, 0, 0)
+"""What an empty batch adds."""
+
+
 class KeyIndex:
     """The current version of every key.
 
     Batches are Arrow tables with `_key` (text), `_row_hash` (32 hex digits), `_synced_at`, `_deleted`.
     """
 
+    COLUMNS = "key uhugeint, hash uuid, read_at timestamptz, gone bool"
+
     def __init__(self) -> None:
         self._db = duckdb.connect(":memory:", config={"threads": 1})
         self._db.execute("set TimeZone = 'UTC'")
-        self._db.execute("create table held (key uhugeint, hash uuid, read_at timestamptz, gone bool)")
+        self._db.execute(f"create table held ({self.COLUMNS})")
 
     def close(self) -> None:
         self._db.close()

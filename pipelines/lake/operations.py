@@ -8,17 +8,16 @@ Does not belong here: deciding what is set aside or what drifts (pipelines/sync)
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import timedelta
 from typing import Any
 
 import pyarrow as pa
 
 from pipelines.errors import LakeError
-from pipelines.lake.schemas import CONTRACT_DRIFT, QUARANTINE, RECONCILIATION, RUNS
+from pipelines.lake.changelog import TICK
+from pipelines.lake.schemas import CONTRACT_DRIFT, PENDING_PARENTS, QUARANTINE, RECONCILIATION, RUNS
 from pipelines.lake.store import COMMIT_ATTEMPTS, CommitRefused, DeltaStore, translated
 
 Record = dict[str, Any]
-TICK = timedelta(microseconds=1)
 
 
 class RecordTable:
@@ -103,3 +102,7 @@ def drift_table(uri: str) -> RecordTable:
 
 def reconciliation_table(uri: str) -> RecordTable:
     return RecordTable(uri, RECONCILIATION, ["id", "collection", "month", "_synced_at"])
+
+
+def pending_parents_table(uri: str) -> RecordTable:
+    return RecordTable(uri, PENDING_PARENTS, ["id", "fan_out", "status", "_synced_at"])

@@ -5,16 +5,17 @@ Does not belong here: names of the API (pipelines/contract), reading or writing 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
 
-from pipelines.contract import Kind, Resource
+from pipelines.contract import Field, Kind, Resource
 
 INSTANT = pa.timestamp("us", tz="UTC")
 MONEY = pa.decimal128(38, 9)
 
-ARROW_TYPES: dict[Kind, pa.DataType] = {
+_ARROW_TYPES: dict[Kind, pa.DataType] = {
     Kind.UUID: pa.string(),
     Kind.TEXT: pa.string(),
     Kind.ENUM: pa.string(),
@@ -27,6 +28,9 @@ ARROW_TYPES: dict[Kind, pa.DataType] = {
     Kind.ENUM_LIST: pa.list_(pa.string()),
 }
 
+MONTH = "start_month"
+"""The column by which some tables are partitioned: UTC month of the resource's time, `2026-01`."""
+
 SYSTEM_FIELDS: list[pa.Field[Any]] = [
     pa.field("_synced_at", INSTANT, nullable=False),  # when the row was read
     pa.field("_run_id", pa.string(), nullable=False),
@@ -36,25 +40,33 @@ SYSTEM_FIELDS: list[pa.Field[Any]] = [
 ]
 
 
+def arrow_type(field: Field) -> pa.DataType:
+    """How a field is stored."""
+    if field.kind is Kind.OBJECT_LIST:
+        return pa.list_(pa.struct(_columns(field.members)))
+    return _ARROW_TYPES[field.kind]
+
+
 def content_schema(resource: Resource) -> pa.Schema:
     """The columns that the contract declares, in its order."""
-    return pa.schema(_content_fields(resource))
+    return pa.schema(_columns(resource.fields))
 
 
 def table_schema(resource: Resource) -> pa.Schema:
-    """The columns of the resource's lake table: content, then system columns."""
-    return pa.schema([*_content_fields(resource), *SYSTEM_FIELDS])
+    """The columns of the resource's lake table: content, the month where it is partitioned, then system columns."""
+    month = [pa.field(MONTH, pa.string(), nullable=False)] if resource.is_by_month else []
+    return pa.schema([*_columns(resource.fields), *month, *SYSTEM_FIELDS])
 
 
-def _content_fields(resource: Resource) -> list[pa.Field[Any]]:
-    return [pa.field(f.column, ARROW_TYPES[f.kind]) for f in resource.fields]
+def _columns(fields: Iterable[Field]) -> list[pa.Field[Any]]:
+    return [pa.field(f.column, arrow_type(f)) for f in fields]
 
 
-def _schema(*fields: pa.Field[Any]) -> pa.Schema:
+def schema_of(*fields: pa.Field[Any]) -> pa.Schema:
     return pa.schema(fields)
 
 
-QUARANTINE = _schema(
+QUARANTINE = schema_of(
     pa.field("id", pa.string(), nullable=False),  # hash of collection and raw bytes
     pa.field("collection", pa.string(), nullable=False),
     pa.field("status", pa.string(), nullable=False),  # pending, permanent, resolved
@@ -65,12 +77,13 @@ QUARANTINE = _schema(
     pa.field("question", pa.string()),  # which question's answer held it
     pa.field("asked_from", INSTANT),  # the window that is asked again
     pa.field("asked_until", INSTANT),
+    pa.field("parent_id", pa.string()),  # of the parent whose answer held it, null for a tenant's own list
     pa.field("first_seen_at", INSTANT, nullable=False),
     *SYSTEM_FIELDS[:2],
 )
 """Rows that could not be read. A changelog by `id`: the latest `_synced_at` is the row's state."""
 
-CONTRACT_DRIFT = _schema(
+CONTRACT_DRIFT = schema_of(
     pa.field("id", pa.string(), nullable=False),  # hash of collection, kind, path and value
     pa.field("collection", pa.string(), nullable=False),
     pa.field("kind", pa.string(), nullable=False),  # unknown_field, missing_field, unlisted_value
@@ -81,7 +94,7 @@ CONTRACT_DRIFT = _schema(
 )
 """Where answers differ from the contract, one row for each difference, written when first seen."""
 
-RUNS = _schema(
+RUNS = schema_of(
     pa.field("run_id", pa.string(), nullable=False),
     pa.field("collection", pa.string(), nullable=False),
     pa.field("status", pa.string(), nullable=False),  # complete, partial (rows set aside), failed
@@ -99,11 +112,17 @@ RUNS = _schema(
     pa.field("throttles", pa.int64(), nullable=False),
     pa.field("bytes_received", pa.int64(), nullable=False),
     pa.field("duration_seconds", pa.float64(), nullable=False),
+    pa.field("parents", pa.int64()),  # that a fan-out knew, null for a tenant's own list
+    pa.field("parents_asked", pa.int64()),
+    pa.field("parents_skipped", pa.int64()),  # because nothing can have changed there
+    pa.field("parents_failed", pa.int64()),  # asked again by the next run
+    pa.field("asked_because", pa.string()),  # how many parents were asked for which reason
+    pa.field("skipped_because", pa.string()),  # how many were left out for which reason
     pa.field("message", pa.string()),  # why, where the status is not complete
 )
 """One row for each collection of each run that came to its end."""
 
-RECONCILIATION = _schema(
+RECONCILIATION = schema_of(
     pa.field("id", pa.string(), nullable=False),  # collection and month
     pa.field("collection", pa.string(), nullable=False),
     pa.field("month", pa.date32(), nullable=False),  # first day, UTC
@@ -114,8 +133,24 @@ RECONCILIATION = _schema(
 )
 """The audit of closed months: a row where a month's counts are seen first or changed."""
 
+PENDING_PARENTS = schema_of(
+    pa.field("id", pa.string(), nullable=False),  # fan-out and parent
+    pa.field("fan_out", pa.string(), nullable=False),
+    pa.field("parent_id", pa.string(), nullable=False),
+    pa.field("user_id", pa.string()),  # under whom the parent hangs
+    pa.field("asked_from", INSTANT),  # the range that is asked again, null = open
+    pa.field("asked_until", INSTANT),
+    pa.field("status", pa.string(), nullable=False),  # pending, done
+    pa.field("attempts", pa.int64(), nullable=False),  # runs in a row that failed
+    pa.field("failing_since", INSTANT, nullable=False),
+    pa.field("reason", pa.string()),
+    *SYSTEM_FIELDS[:2],
+)
+"""Parents whose answer failed, first to be asked by the next run. A changelog by `id`, like the quarantine."""
+
 OPERATIONS = {
     "_quarantine": QUARANTINE,
+    "_pending_parents": PENDING_PARENTS,
     "_contract_drift": CONTRACT_DRIFT,
     "_reconciliation": RECONCILIATION,
     "_runs": RUNS,

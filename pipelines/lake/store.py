@@ -10,9 +10,12 @@ import errno
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from typing import Any, Literal
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 
@@ -33,11 +36,15 @@ class CommitRefused(Exception):
 class DeltaStore:
     """A Delta table at a pinned snapshot, created empty when it is not there.
 
-    uri: folder or object-store URL. schema: of the table when it is created.
+    uri: folder or object-store URL. schema: of the table when it is created; columns that it has gained since are
+    added with the first append that brings them.
     statistics_columns: the only columns whose least and greatest values Delta's log may hold.
+    partition_by: the column by which files are put in folders, None for one folder.
     """
 
-    def __init__(self, uri: str, schema: pa.Schema, statistics_columns: Sequence[str]) -> None:
+    def __init__(
+        self, uri: str, schema: pa.Schema, statistics_columns: Sequence[str], partition_by: str | None = None
+    ) -> None:
         self.uri = uri
         self.schema = schema
         with translated(uri):
@@ -47,9 +54,11 @@ class DeltaStore:
                     uri,
                     schema,
                     mode="ignore",
+                    partition_by=partition_by,
                     configuration={"delta.dataSkippingStatsColumns": ",".join(statistics_columns)},
                 )
             self._table = DeltaTable(uri)
+        self._transactions: dict[str, int | None] = {}
 
     @property
     def version(self) -> int:
@@ -59,34 +68,55 @@ class DeltaStore:
         """Move to the newest snapshot."""
         with translated(self.uri):
             self._table = DeltaTable(self.uri)
+        self._transactions = {}
 
     def transaction(self, app_id: str) -> int | None:
         """The version last committed under an application id, None if never."""
-        with translated(self.uri):
-            version = self._table.transaction_version(app_id)
-        return None if version is None else int(version)
+        if app_id not in self._transactions:
+            with translated(self.uri):
+                version = self._table.transaction_version(app_id)
+            self._transactions[app_id] = None if version is None else int(version)
+        return self._transactions[app_id]
 
-    def scan(self, columns: Sequence[str]) -> pa.RecordBatchReader:
-        """All rows of the snapshot, the named columns, as a stream: to be read within `translated`."""
+    def scan(self, columns: Sequence[str], rows: ds.Expression | None = None) -> pa.RecordBatchReader:
+        """All rows of the snapshot (or those for which `rows` holds), the named columns, as a stream.
+
+        A column that the table has not gained yet is null. To be read within `translated`.
+        """
         with translated(self.uri):
-            return self._table.to_pyarrow_dataset().scanner(columns=list(columns)).to_reader()
+            dataset = self._table.to_pyarrow_dataset()
+            missing = set(columns) - set(dataset.schema.names)
+            chosen: Any = {
+                name: pc.scalar(pa.scalar(None, self.schema.field(name).type)) if name in missing else ds.field(name)
+                for name in columns
+            }
+            return dataset.scanner(columns=chosen if missing else list(columns), filter=rows).to_reader()
 
     def append(self, rows: pa.Table, transactions: Mapping[str, int]) -> None:
-        """Commit rows and transactions together, from the snapshot that this object holds.
+        """Commit rows and transactions together, from the snapshot that this object holds; it then holds the new one.
 
+        It is not the newest snapshot that it holds then, but this commit's: so that whoever commits after it is met by
+        the next append, and not taken over unseen.
         Raises CommitRefused when another writer was first; nothing is written then.
         """
         _require_room(self.uri, rows.nbytes)
+        written = {**transactions, WRITER: (self.transaction(WRITER) or 0) + 1}
         properties = CommitProperties(
-            app_transactions=[Transaction(app_id, version) for app_id, version in transactions.items()]
-            + [Transaction(WRITER, (self.transaction(WRITER) or 0) + 1)]
+            app_transactions=[Transaction(app_id, version) for app_id, version in written.items()]
         )
         try:
             with translated(self.uri):
-                write_deltalake(self._table, rows, mode="append", commit_properties=properties)
+                write_deltalake(
+                    self._table, rows, mode="append", schema_mode=self._evolution(), commit_properties=properties
+                )
         except CommitFailedError as error:
             raise CommitRefused(str(error)) from None
-        self.refresh()
+        self._transactions |= written
+
+    def _evolution(self) -> Literal["merge"] | None:
+        """Whether the contract knows columns that the table does not have yet."""
+        held = {field.name for field in self._table.schema().fields}
+        return None if held.issuperset(self.schema.names) else "merge"
 
 
 def _require_room(uri: str, size_bytes: int) -> None:

@@ -28,12 +28,21 @@ def row_hashes(columns: Mapping[str, Column]) -> list[str]:
 
 def extra_objects(unknown: Mapping[str, Column], size: int) -> Array:
     """The object of each row's unknown fields, null for a row without any."""
-    if all(column.text.null_count == size for column in unknown.values()):
-        return pa.nulls(size, pa.string())
-    texts = _members(unknown)
-    nothing = compute.equal(compute.binary_length(texts), 1)
+    return _objects(unknown, size, None)
+
+
+def object_texts(columns: Mapping[str, Column], size: int) -> Array:
+    """Each row's object, also where it is empty."""
+    return _objects(columns, size, "{}")
+
+
+def _objects(columns: Mapping[str, Column], size: int, empty: str | None) -> Array:
+    nothing = pa.scalar(empty, pa.string())
+    if all(column.text.null_count == size for column in columns.values()):
+        return pa.repeat(nothing, size)
+    texts = _members(columns)
     objects: Array = compute.if_else(
-        nothing, pa.scalar(None, pa.string()), compute.binary_replace_slice(texts, 0, 1, "{")
+        compute.equal(compute.binary_length(texts), 1), nothing, compute.binary_replace_slice(texts, 0, 1, "{")
     )
     return objects
 

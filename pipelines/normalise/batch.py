@@ -7,33 +7,33 @@ Does not belong here: any rule about a single field (columns.py, reading.py) or 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta, timezone
-from itertools import chain
+from itertools import accumulate, chain
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from pipelines.contract import Resource
 from pipelines.lake.schemas import INSTANT, content_schema
+from pipelines.normalise.apart import Apart, read_apart
 from pipelines.normalise.arrow import Array, compute
 from pipelines.normalise.assembling import extra_objects, row_hashes
 from pipelines.normalise.bodies import exact_items, raw_items
-from pipelines.normalise.canonical import encodable, hash_of, leaves, members, object_text
-from pipelines.normalise.columns import read_column, spell_column
+from pipelines.normalise.columns import spell_column
+from pipelines.normalise.drift import bounded, missing_field, unknown_field
 from pipelines.normalise.keys import key_column, key_of
 from pipelines.normalise.model import BadRow, Drift, Normalised, RawPage, Unreadable, describe
+from pipelines.normalise.objects import read_field
 from pipelines.normalise.tree import Item, Tree, gather
 
 MAX_PART_BYTES = 128 * 2**20
 """Of bodies that are read in one go; Arrow's text columns end at 2 GB."""
 ENOUGH_ROWS = 20
 """An optional field that none of so many rows has is missing; fewer rows say nothing."""
-MAX_DRIFT_CHARACTERS = 100
-MAX_DRIFT_KINDS = 200
-"""Different unknown fields and unlisted words that one call names; the rest is counted as `*`."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -45,7 +45,7 @@ def normalise(resource: Resource, pages: Sequence[RawPage]) -> Normalised:
         table, part_bad = _normalise_part(resource, first, part, drift)
         tables.append(table)
         bad += part_bad
-    return Normalised(pa.concat_tables(tables), bad, _bounded(drift))
+    return Normalised(pa.concat_tables(tables), bad, bounded(drift))
 
 
 def rows_schema(resource: Resource) -> pa.Schema:
@@ -75,7 +75,7 @@ def _parts(pages: Sequence[RawPage]) -> Iterator[tuple[int, Sequence[RawPage]]]:
 def _normalise_part(
     resource: Resource, first: int, pages: Sequence[RawPage], drift: Counter[Drift]
 ) -> tuple[pa.Table, list[BadRow]]:
-    items = [*chain.from_iterable(exact_items(pages))]
+    items = [*chain.from_iterable(map(_with_path_ids, pages, exact_items(pages)))]
     bad = _no_objects(items)
     good = [row for row in range(len(items)) if row not in bad]
     schema = rows_schema(resource)
@@ -91,6 +91,13 @@ def _normalise_part(
         bad |= {good[place]: error for place, error in found.items()}
         good = [row for place, row in enumerate(good) if place not in found]
     return table, _bad_rows(resource, first, pages, items, bad)
+
+
+def _with_path_ids(page: RawPage, items: list[Any]) -> list[Any]:
+    """The items as if each had said itself under whom it hangs. Those of one shape keep one shape."""
+    if not page.path_ids:
+        return items
+    return [{**item, **page.path_ids} if isinstance(item, dict) else item for item in items]
 
 
 def _no_objects(items: list[Item]) -> dict[int, Unreadable]:
@@ -110,12 +117,13 @@ class _Batch:
         self._resource = resource
         self._items = items
         self._tree: Tree = gather(resource, items)
-        self._declared = {f.path: read_column(f, self._tree.declared[f.path]) for f in resource.fields}
+        self._declared = {f.path: read_field(f, self._tree.declared[f.path]) for f in resource.fields}
         self._unknown = {
             path: spell_column(path, field.values, field.depth) for path, field in sorted(self._tree.unknown.items())
         }
         self._keys, self._keyless = key_column(resource, self._declared)
-        self._apart = {place: _read_apart(resource, items[place]) for place in sorted(self._tree.apart)}
+        apart = self._tree.apart.union(*(column.apart for column in self._declared.values()))
+        self._apart = {place: read_apart(resource, items[place]) for place in sorted(apart)}
 
     def bad(self) -> dict[int, Unreadable]:
         """Place -> the first thing wrong with it."""
@@ -133,8 +141,9 @@ class _Batch:
     def arrays(self) -> list[Array]:
         """The columns of the table but for the read time; only of a batch without bad rows."""
         hashes = row_hashes(self._declared | self._unknown)
-        extra = extra_objects(self._unknown, len(self._items))
-        apart = {place: row for place, row in self._apart.items() if isinstance(row, _Apart)}
+        unknown = self._unknown | {p: c for column in self._declared.values() for p, c in column.extra.items()}
+        extra = extra_objects(unknown, len(self._items))
+        apart = {place: row for place, row in self._apart.items() if isinstance(row, Apart)}
         if apart:
             for place, row in apart.items():
                 hashes[place] = row.row_hash
@@ -153,80 +162,34 @@ class _Batch:
         for f in self._resource.fields:
             column = self._declared[f.path]
             if f.required and column.text.null_count:
-                found[Drift("missing_field", f.path, None)] = column.text.null_count
+                found[missing_field(f.path)] = column.text.null_count
             elif f.path in self._tree.absent and size >= ENOUGH_ROWS:
-                found[Drift("missing_field", f.path, None)] = size
-            for word, count in column.unlisted.items():
-                found[Drift("unlisted_value", f.path, word[:MAX_DRIFT_CHARACTERS])] += count
+                found[missing_field(f.path)] = size
+            found.update(column.drift)
         for path, field in self._tree.unknown.items():
             places = range(size) if field.present is None else (i for i, there in enumerate(field.present) if there)
             count = sum(1 for place in places if place not in self._apart) if self._apart else len([*places])
             if count:
-                found[_unknown_field(path)] += count
+                found[unknown_field(path)] += count
         for row in self._apart.values():
-            if isinstance(row, _Apart):
-                found.update(_unknown_field(path) for path in row.unknown_paths)
+            if isinstance(row, Apart):
+                found.update(unknown_field(path) for path in row.unknown_paths)
         return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Apart:
-    """What was read of an item with rare unknown fields, by itself."""
-
-    row_hash: str
-    extra: str | None
-    unknown_paths: list[str]
-
-
-def _read_apart(resource: Resource, item: Item) -> _Apart | Unreadable:
-    try:
-        texts = members(item, resource)
-        unknown = {path: text for path, text in texts.items() if path not in resource.by_path}
-        extra = encodable(object_text(unknown)) if unknown else None
-        paths = [encodable(path) for path, _, _ in leaves(item) if not _is_declared(resource, path)]
-        return _Apart(hash_of(texts), extra, paths)
-    except Unreadable as error:
-        return error
-
-
-def _is_declared(resource: Resource, path: str) -> bool:
-    """Whether the contract knows the path as a field, or as an object of fields (met here if it is empty)."""
-    return path in resource.by_path or any(known.startswith(f"{path}.") for known in resource.by_path)
-
-
-def _unknown_field(path: str) -> Drift:
-    return Drift("unknown_field", path[:MAX_DRIFT_CHARACTERS], None)
-
-
-def _bounded(drift: Counter[Drift]) -> Counter[Drift]:
-    """An answer may use ids as names or words; then most of them are counted as `*`."""
-    kept, counted = Counter[Drift](), Counter[tuple[str, str]]()
-    for difference, count in sorted(drift.items(), key=lambda entry: (-entry[1], entry[0])):
-        group = (difference.kind, difference.path if difference.kind == "unlisted_value" else "")
-        counted[group] += 1
-        if counted[group] > MAX_DRIFT_KINDS and difference.kind == "unlisted_value":
-            kept[difference._replace(value="*")] += count
-        elif counted[group] > MAX_DRIFT_KINDS and difference.kind == "unknown_field":
-            kept[difference._replace(path="*")] += count
-        else:
-            kept[difference] += count
-    return kept
 
 
 def _bad_rows(
     resource: Resource, first: int, pages: Sequence[RawPage], items: list[Item], bad: dict[int, Unreadable]
 ) -> list[BadRow]:
-    rows = []
-    start = 0
-    for position, page in enumerate(pages, first):
-        end = start + len(page.items)
-        raw = None
-        for row in sorted(row for row in bad if start <= row < end) if bad else ():
-            raw = raw or raw_items(page)
-            error = bad[row]
-            key = key_of(resource, items[row])
-            rows.append(BadRow(position, row - start, raw(row - start), error.reason, error.path, key))
-        start = end
+    rows: list[BadRow] = []
+    starts = [0, *accumulate(len(page.items) for page in pages)]
+    raws: tuple[int, Callable[[int], str]] | None = None
+    for row in sorted(bad):
+        place = bisect_right(starts, row) - 1
+        if raws is None or raws[0] != place:
+            raws = place, raw_items(pages[place])
+        index, error = row - starts[place], bad[row]
+        raw, key = raws[1](index), key_of(resource, items[row])
+        rows.append(BadRow(first + place, index, raw, error.reason, error.path, key))
     return rows
 
 

@@ -35,21 +35,46 @@ class _Envelope(msgspec.Struct):
 
 def exact_items(pages: Sequence[RawPage]) -> list[list[Any]]:
     """Each page's items with numbers as the body says: Decimal where a double would lose digits."""
-    if not loses_digits(b" ".join([page.body for page in pages])):
-        return [page.items for page in pages]
-    return [_decoded_exactly(page) if loses_digits(page.body) else page.items for page in pages]
+    lossy = lossy_bodies([page.body for page in pages])
+    return [_decoded_exactly(page) if number in lossy else page.items for number, page in enumerate(pages)]
+
+
+def exact_body(body: bytes, data: Any) -> Any:
+    """`data`, which is the decoded body, with numbers as the body says: for who takes an answer apart into pages."""
+    exact = _decode_exactly(body) if lossy_bodies([body]) else None
+    return data if exact is None else exact
 
 
 def _decoded_exactly(page: RawPage) -> list[Any]:
-    try:
-        exact = _items_in(_EXACT.decode(page.body), page)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return page.items
+    exact = _items_in(_decode_exactly(page.body), page)
     return page.items if exact is None else exact
 
 
-def loses_digits(body: bytes) -> bool:
-    """Whether a number may stand anywhere that is not the shortest spelling of a double: one of 16 digits or more.
+def _decode_exactly(body: bytes) -> Any:
+    """None where a strict reader refuses the body."""
+    try:
+        return _EXACT.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def lossy_bodies(bodies: Sequence[bytes]) -> set[int]:
+    """Those of the bodies in which a number may stand that is not the shortest spelling of a double.
+
+    All are looked at as one, for there may be many small ones.
+    """
+    together = b" ".join(bodies)
+    places = _long_runs(together)
+    ends = np.cumsum([len(body) + 1 for body in bodies])
+    lossy: set[int] = set()
+    for place, number in zip(places.tolist(), np.searchsorted(ends, places, "right").tolist(), strict=True):
+        if number not in lossy and _is_lossy(together, place):
+            lossy.add(number)
+    return lossy
+
+
+def _long_runs(body: bytes) -> npt.NDArray[np.int64]:
+    """A place within each run of 16 digits or more, and some that are none.
 
     Such a run covers two neighbours among every eighth byte and all between them, so only those are looked at first.
     """
@@ -58,7 +83,7 @@ def loses_digits(body: bytes) -> bool:
     starts = np.flatnonzero(sampled[1:] & sampled[:-1]) * _STRIDE
     for step in (4, 2, 6, 1, 3, 5, 7):
         starts = starts[_is_numeric(data[starts + step])]
-    return any(_is_lossy(body, start) for start in starts.tolist())
+    return starts
 
 
 def _is_lossy(body: bytes, place: int) -> bool:

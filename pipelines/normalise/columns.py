@@ -2,7 +2,7 @@
 
 Each kind has a fast form for a column of well-formed values; where that does not apply, every value is read on its
 own (reading.py). Both give the same.
-Does not belong here: where the values stand in the items (tree.py), how texts become a hash (batch.py).
+Does not belong here: where values stand in the items (tree.py), object lists (objects.py), the hash (assembling.py).
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ import pyarrow as pa
 
 from pipelines.contract import Field, Kind
 from pipelines.contract.vocabulary import spelling_map
-from pipelines.lake.schemas import ARROW_TYPES
+from pipelines.lake.schemas import arrow_type
 from pipelines.normalise.arrow import Array, compute
-from pipelines.normalise.canonical import canonical_text, encodable, respelt
+from pipelines.normalise.canonical import ENUMS, canonical_text, encodable, respelt
+from pipelines.normalise.drift import unlisted_value
 from pipelines.normalise.identifiers import canonical_uuid, is_canonical_column
 from pipelines.normalise.instants import is_v2_instant, parse_v2_column
-from pipelines.normalise.model import Unreadable
+from pipelines.normalise.model import Drift, Unreadable
 from pipelines.normalise.numerals import canonical_floats, float_column, is_ordinary_number, money_from_floats
 from pipelines.normalise.reading import read
 from pipelines.normalise.words import canonical_texts
@@ -43,25 +44,35 @@ class Column:
     stored: as the lake holds it; nulls for a field that the contract does not know.
     text: canonical JSON text of each value, null where it is null. quoted: the quotes are still missing around it.
     bad: row -> why its value cannot be read; such rows are null in both arrays.
-    unlisted: rows for each word that a declared enum does not list.
+    drift: how many rows show each difference from the contract: words that an enum does not list, members of object
+    lists that are unknown or missing.
+    extra: members of an object list's objects that the contract does not know, by path, for `_extra`.
+    apart: rows that have more such members than `extra` holds; all of theirs must be read from themselves.
     """
 
     stored: Array
     text: Array
     quoted: bool = False
     bad: dict[int, Unreadable] = field(default_factory=dict)
-    unlisted: Counter[str] = field(default_factory=Counter)
+    drift: Counter[Drift] = field(default_factory=Counter)
+    extra: dict[str, Column] = field(default_factory=dict)
+    apart: set[int] = field(default_factory=set)
 
 
 def read_column(declared: Field, values: Values) -> Column:
-    """The column of a declared field."""
+    """The column of a declared field that is no object list."""
     types = set(map(type, values))
     if types <= {_NULL}:
-        return Column(_nulls(values, ARROW_TYPES[declared.kind]), _nulls(values, pa.string()))
+        return null_column(declared, len(values))
     fast = _FAST[declared.kind](declared, values, types)
     if fast is not None:
         return fast
-    return _read_odd_apart(declared, values) or _read_each(declared, values)
+    return _read_odd_apart(declared, values) or read_each(declared, values)
+
+
+def null_column(declared: Field, size: int) -> Column:
+    values = [None] * size
+    return Column(_nulls(values, arrow_type(declared)), _nulls(values, pa.string()))
 
 
 def spell_column(path: str, values: Values, depth: int) -> Column:
@@ -104,7 +115,9 @@ def _words(declared: Field, values: Values, types: set[type]) -> Column | None:
         values = [spelling.get(word, word) for word in values]
     column = _texts(declared, values, types)
     if column is not None and not came <= spelling.keys():
-        column.unlisted.update(word for word in values if word is not None and word not in listed)
+        unlisted = Counter(word for word in values if word is not None and word not in listed)
+        for word, count in unlisted.items():
+            column.drift[unlisted_value(declared.path, word)] += count
     return column
 
 
@@ -158,14 +171,14 @@ def _lists(declared: Field, values: Values, types: set[type]) -> Column | None:
         return None
     text = {key: canonical_text(value) for key, value in stored.items()}
     column = Column(
-        pa.array([None if key is None else stored[key] for key in keys], ARROW_TYPES[declared.kind]),
+        pa.array([None if key is None else stored[key] for key in keys], arrow_type(declared)),
         pa.array([None if key is None else text[key] for key in keys], pa.string()),
     )
     if declared.kind is Kind.ENUM_LIST and not {word for value in stored.values() for word in value} <= {
         *declared.values,
         None,
     }:
-        _count_unlisted(declared, [None if key is None else stored[key] for key in keys], column.unlisted)
+        _count_unlisted(declared, [None if key is None else stored[key] for key in keys], column.drift)
     return column
 
 
@@ -210,7 +223,7 @@ def _read_odd_apart(declared: Field, values: Values) -> Column | None:
     column = _FAST[declared.kind](declared, rest, set(map(type, rest)))
     if column is None:
         return None
-    single = _read_each(declared, [values[row] for row in odd])
+    single = read_each(declared, [values[row] for row in odd])
     flags = np.zeros(len(values), np.bool_)
     flags[odd] = True
     mask = pa.array(flags)
@@ -221,23 +234,30 @@ def _read_odd_apart(declared: Field, values: Values) -> Column | None:
     return column
 
 
-def _read_each(declared: Field, values: Values) -> Column:
+def read_each(declared: Field, values: Values) -> Column:
+    """Value by value: the rule that the fast forms must equal."""
     stored: list[Any] = [None] * len(values)
     text: list[str | None] = [None] * len(values)
     bad = {}
-    is_enum = declared.kind in {Kind.ENUM, Kind.ENUM_LIST}
-    spelling = spelling_map(declared.values) if is_enum else {}
     for row, value in enumerate(values):
         if value is not None:
             try:
-                stored[row] = read(declared, value)
-                text[row] = canonical_text(respelt(value, spelling) if is_enum else value)
+                stored[row], text[row] = read_one(declared, value)
             except Unreadable as error:
                 bad[row] = error
-    column = Column(pa.array(stored, ARROW_TYPES[declared.kind]), pa.array(text, pa.string()), bad=bad)
-    if is_enum:
-        _count_unlisted(declared, stored, column.unlisted)
+    column = Column(pa.array(stored, arrow_type(declared)), pa.array(text, pa.string()), bad=bad)
+    if declared.kind in ENUMS:
+        _count_unlisted(declared, stored, column.drift)
     return column
+
+
+def read_one(declared: Field, value: Any) -> tuple[Any, str]:
+    """What is stored of a value that is not null, and its canonical text."""
+    stored = read(declared, value)
+    try:
+        return stored, encodable(canonical_text(respelt(declared, value), declared.path.count(".") + 1))
+    except Unreadable as error:
+        raise Unreadable(error.reason, declared.path) from None
 
 
 def _spell_each(path: str, values: Values, depth: int) -> Column:
@@ -269,8 +289,9 @@ def _text_array(values: Values, types: set[type]) -> Array | None:
         return None
 
 
-def _count_unlisted(declared: Field, stored: Values, into: Counter[str]) -> None:
+def _count_unlisted(declared: Field, stored: Values, into: Counter[Drift]) -> None:
     """Rows, not occurrences: a list that repeats a word counts once."""
     listed = {*declared.values, None}
     for value in stored:
-        into.update({word for word in (value if isinstance(value, list) else [value]) if word not in listed})
+        words = set(value if isinstance(value, list) else [value]) - listed
+        into.update({unlisted_value(declared.path, word) for word in words})

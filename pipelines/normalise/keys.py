@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.contract import Kind, Resource
+from pipelines.contract import Field, Kind, Resource
 from pipelines.normalise.arrow import Array, compute, join_texts
 from pipelines.normalise.columns import Column
 from pipelines.normalise.instants import instant_text
@@ -44,7 +44,7 @@ def key_of(resource: Resource, item: object) -> str | None:
             return None
         if paths is resource.alternative_key:
             return None if set(parts) == {None} else _json(parts)
-        if None not in parts:
+        if None not in parts and parts != [""]:
             return parts[0] if len(parts) == 1 else _json(parts)
     return None
 
@@ -70,12 +70,16 @@ def _plain(resource: Resource, path: str, columns: Mapping[str, Column]) -> Arra
 def _array(resource: Resource, paths: tuple[str, ...], columns: Mapping[str, Column]) -> Array:
     """The JSON array of the parts; null where a part of the key, or all of an alternative key, is null."""
     plain = [_plain(resource, path, columns) for path in paths]
-    quoted = [join_texts('"', escaped_texts(part), '"') for part in plain]
+    quoted = [join_texts('"', part, '"') for part in map(_escaped, [resource.by_path[path] for path in paths], plain)]
     if paths is not resource.alternative_key:
         return join_texts("[", compute.binary_join_element_wise(*quoted, ","), "]")
     parts = [compute.coalesce(part, "null") for part in quoted]
     texts = join_texts("[", compute.binary_join_element_wise(*parts, ","), "]")
     return _null_unless(compute.is_valid(compute.coalesce(*plain)), texts)
+
+
+def _escaped(declared: Field, texts: Array) -> Array:
+    return texts if declared.kind in {Kind.UUID, Kind.INSTANT} else escaped_texts(texts)
 
 
 def _null_unless(condition: Array, texts: Array) -> Array:
@@ -101,7 +105,7 @@ def _part(resource: Resource, path: str, item: object) -> str | None:
     stored = read(resource.by_path[path], value)
     if resource.by_path[path].kind is Kind.INSTANT:
         return instant_text(stored)
-    return str(stored) or None
+    return str(stored)
 
 
 def _json(parts: list[str | None]) -> str:

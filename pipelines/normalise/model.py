@@ -6,6 +6,7 @@ Does not belong here: how it is done (the sibling modules).
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -20,11 +21,13 @@ class RawPage:
     body: its exact bytes: the paged envelope `{"items": [...]}`, a bare array, or one object.
     items: its decoded items (one item where the answer is one object), numbers as int and float.
     read_at: when it was read, UTC.
+    path_ids: ids of the request's path by JSON name (`userId`), which each item has as fields, whatever it says itself.
     """
 
     body: bytes = field(repr=False)
     items: list[Any] = field(repr=False)
     read_at: datetime
+    path_ids: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,14 @@ Does not belong here: whole columns (columns.py), spelling for the hash (canonic
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from pipelines.contract import Field, Kind
-from pipelines.contract.vocabulary import spelling_map
-from pipelines.normalise.canonical import OUT_OF_BOUNDS, respelt
+from pipelines.normalise.canonical import ENUMS, OUT_OF_BOUNDS, member_path, respelt
 from pipelines.normalise.identifiers import canonical_uuid
 from pipelines.normalise.instants import parse_instant
 from pipelines.normalise.model import Unreadable, describe
@@ -24,13 +25,43 @@ _INT64 = range(-(2**63), 2**63)
 def read(field: Field, value: Any) -> Any:
     """What is stored of a value that is not null, as Arrow takes it for the field's column.
 
-    Raises Unreadable, with the field's path.
+    Raises Unreadable, with the path of the field or of the member of an object list that is at fault.
     """
+    if field.kind is Kind.OBJECT_LIST:
+        return _objects(field, value)
     try:
         stored = _READERS[field.kind](value)
     except Unreadable as error:
         raise Unreadable(error.reason, field.path) from None
-    return respelt(stored, spelling_map(field.values)) if field.kind in {Kind.ENUM, Kind.ENUM_LIST} else stored
+    return respelt(field, stored) if field.kind in ENUMS else stored
+
+
+@lru_cache(maxsize=256)
+def members_of(field: Field) -> Mapping[str, Field]:
+    """What an object list's objects hold, by name; each with its whole path, `tariffs[].price`."""
+    return {member.path: replace(member, path=member_path(field.path, member.path)) for member in field.members}
+
+
+def _objects(field: Field, value: Any) -> list[dict[str, Any] | None]:
+    if not isinstance(value, list):
+        raise Unreadable(f"expected an array of objects, got {describe(value)}", field.path)
+    columns = [
+        (member.column, name, whole)
+        for member, (name, whole) in zip(field.members, members_of(field).items(), strict=True)
+    ]
+    found: list[dict[str, Any] | None] = []
+    for element in value:
+        if element is not None and not isinstance(element, dict):
+            raise Unreadable(f"expected an object, got {describe(element)}", f"{field.path}[]")
+        found.append(
+            None
+            if element is None
+            else {
+                column: None if element.get(name) is None else read(whole, element[name])
+                for column, name, whole in columns
+            }
+        )
+    return found
 
 
 def _text(value: Any) -> str:

@@ -99,6 +99,19 @@ def _walk(tree: Tree, objects: list[Item], node: Node, prefix: str, depth: int) 
         _take_unknown(tree, values, present, prefix + escape_name(name), depth)
 
 
+def columns_by_name(objects: list[Item]) -> Mapping[str, list[Any]]:
+    """The values of all names that some object has, None where one has not."""
+    columns = _columns_of_one_shape(objects) if objects else {}
+    if columns is None:
+        columns = {name: [item.get(name) for item in objects] for name in set(chain.from_iterable(objects))}
+    return columns
+
+
+def is_fit_for_a_column(name: str, prefix: str = "") -> bool:
+    """Whether an unknown field can be read as a column, as far as its path goes."""
+    return len(prefix) + len(name) <= MAX_UNKNOWN_PATH and _is_unicode(name)
+
+
 def _columns_of_one_shape(objects: list[Item]) -> dict[str, list[Any]] | None:
     """The values by name, if all objects have the same names in the same order; else None."""
     names = list(objects[0])
@@ -152,7 +165,7 @@ def _take_unknown(tree: Tree, values: list[Any], present: list[bool] | None, pat
 
 def _chosen(tree: Tree, objects: list[Item], names: list[str], prefix: str) -> list[str]:
     """The unknown names to read as columns: the most frequent ones. Items with any other are set apart."""
-    fit = [name for name in names if len(prefix) + len(name) <= MAX_UNKNOWN_PATH and _is_unicode(name)]
+    fit = [name for name in names if is_fit_for_a_column(name, prefix)]
     spare = max(0, MAX_UNKNOWN_COLUMNS - len(tree.unknown))
     if len(fit) > spare:
         frequency = Counter(chain.from_iterable(objects))

@@ -25,3 +25,8 @@ class ReadClock:
             received_at = self._last + TICK
         self._last = received_at
         return received_at
+
+    @property
+    def last(self) -> datetime | None:
+        """The newest stamp. What is asked from now on is answered later."""
+        return self._last

@@ -7,8 +7,7 @@ Does not belong here: how a window is read (listing.py, history.py), how rows ar
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable
 from datetime import datetime, timedelta
 
 from pipelines.client.answer import Api
@@ -16,7 +15,6 @@ from pipelines.contract import MAX_PAGE_SIZE, Answer, Change, Question, Resource
 from pipelines.contract.formats import format_instant
 from pipelines.errors import ApiError, CredentialsRefused, NotPermitted
 from pipelines.lake.held import HeldTimes
-from pipelines.settings import SyncSettings
 from pipelines.sync.clock import ReadClock
 from pipelines.sync.history import read_in_order
 from pipelines.sync.listing import Ask
@@ -24,6 +22,7 @@ from pipelines.sync.pages import Page, empty_page, read_array, read_page
 from pipelines.sync.reconciling import MonthCount
 from pipelines.sync.report import CollectionReport
 from pipelines.sync.rereads import closed_months, rotation
+from pipelines.sync.run_context import Run
 from pipelines.sync.slices import SliceWriter
 from pipelines.sync.windows import MILLISECOND, Window, next_window, to_millisecond
 
@@ -32,20 +31,6 @@ PAST_THE_END = frozenset({400, 404})
 """What an API may answer to a page number beyond the last page; nothing documents it."""
 TAIL_ROWS = 10 * MAX_PAGE_SIZE
 """Rows dated after `until` that are taken along; of more than this, only the newest page is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What all collections of a run share. now: the API's clock when it began; until: the end of its windows."""
-
-    run_id: str
-    until: datetime
-    now: datetime
-    settings: SyncSettings
-    side_by_side: int
-    deep: bool
-    progress: Callable[[str, int], None]
-    """Called with a collection's name and how many rows were just read."""
 
 
 class CollectionSync:

@@ -84,6 +84,16 @@ async def read_window(ask: Ask, question: Question, window: Window, now: datetim
     return await _seek(ask, question, piece, oldest, now)
 
 
+async def read_pages(ask: Ask, until: Callable[[Page], bool] = lambda _page: False) -> Piece:
+    """Read a list that has no filter by page numbers, until two walks in a row agree.
+
+    until: ends a walk early, after a page beyond which nothing is wanted.
+    """
+    piece = Piece(Window(None, None))
+    await _walk(ask, piece, None, None, until)
+    return piece
+
+
 async def _seek(ask: Ask, question: Question, piece: Piece, oldest: datetime, now: datetime) -> Piece | Cut:
     """Ask again and again below the oldest item seen, always page 1.
 
@@ -156,12 +166,18 @@ async def _cut_to_pieces(ask: Ask, question: Question, window: Window, total: in
     return pieces if len(pieces) > 1 else []
 
 
-async def _walk(ask: Ask, piece: Piece, lower: datetime | None, upper: datetime | None) -> None:
+async def _walk(
+    ask: Ask,
+    piece: Piece,
+    lower: datetime | None,
+    upper: datetime | None,
+    until: Callable[[Page], bool] = lambda _page: False,
+) -> None:
     """Walk over page numbers until two walks in a row see the same ids and totals; keep all that was seen."""
     previous: tuple[frozenset[str], int] | None = None
     for _ in range(WALKS):
         seen: set[str] = set()
-        number, more, total = 0, True, 0
+        number, more, total, is_enough = 0, True, 0, False
         while more:
             number += 1
             page = await ask(lower, upper, number)
@@ -169,10 +185,11 @@ async def _walk(ask: Ask, piece: Piece, lower: datetime | None, upper: datetime 
             fresh = {_identity(item) for item in page.items} - seen
             seen |= fresh
             total = page.total if page.items or number == 1 else total
-            more = bool(fresh) and (len(seen) < total or len(page.items) >= MAX_PAGE_SIZE)
+            is_enough = until(page)
+            more = bool(fresh) and not is_enough and (len(seen) < total or len(page.items) >= MAX_PAGE_SIZE)
         outcome = (frozenset(seen), total)
         if outcome == previous:
-            if len(seen) != total:
+            if len(seen) != total and not is_enough:
                 piece.notes.append(f"{lower} .. {upper}: the API counts {total} items and shows {len(seen)}")
             return
         previous = outcome

@@ -10,12 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any
 
 from pipelines.client.answer import Answer
 from pipelines.errors import UnexpectedAnswer
 from pipelines.normalise import RawPage
 from pipelines.normalise.instants import parse_instant
+
+NO_IDS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +65,15 @@ def item_time(item: object, path: str) -> datetime | None:
     return parse_instant(value) if isinstance(value, str) else None
 
 
-def read_page(answer: Answer, read_at: datetime, where: str) -> Page:
+def read_page(answer: Answer, read_at: datetime, where: str, path_ids: Mapping[str, str] = NO_IDS) -> Page:
     """The envelope of a paged answer. Raises UnexpectedAnswer if it is none."""
     envelope = answer.data
     if isinstance(envelope, Mapping):
         items, total = envelope.get("items"), envelope.get("totalCount")
         if isinstance(items, list) and isinstance(total, int) and not isinstance(total, bool):
-            return Page(RawPage(answer.body, items, read_at), total)
+            return Page(RawPage(answer.body, items, read_at, path_ids), total)
     raise UnexpectedAnswer(
-        f"GET {where}: expected the paged form of v2 (items, totalCount, ...), got {_describe(envelope)}."
+        f"GET {where}: expected the paged form of v2 (items, totalCount, ...), got {describe(envelope)}."
         " Check that SMART_CHARGING_BASE_URL ends in /api/v2."
     )
 
@@ -84,10 +87,11 @@ def read_array(answer: Answer, read_at: datetime, where: str) -> RawPage:
     """The items of an answer that is a bare array. Raises UnexpectedAnswer if it is none."""
     if isinstance(answer.data, list):
         return RawPage(answer.body, answer.data, read_at)
-    raise UnexpectedAnswer(f"GET {where}: expected a JSON array, got {_describe(answer.data)}.")
+    raise UnexpectedAnswer(f"GET {where}: expected a JSON array, got {describe(answer.data)}.")
 
 
-def _describe(data: object) -> str:
+def describe(data: object) -> str:
+    """What came instead, without its content."""
     if isinstance(data, Mapping):
         return f"an object with {', '.join(sorted(map(str, data))[:8]) or 'no fields'}"
     return {list: "an array", str: "a text", type(None): "nothing"}.get(type(data), f"a {type(data).__name__}")

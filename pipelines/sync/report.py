@@ -5,6 +5,7 @@ Does not belong here: how it is shown (pipelines/cli, assets).
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -23,7 +24,11 @@ class Status(Enum):
 
 @dataclass(slots=True)
 class CollectionReport:
-    """What a run did for one collection. Rows are counted once per reading; requests include retries."""
+    """What a run did for one collection. Rows are counted once per reading; requests include retries.
+
+    parents, asked, skipped, parents_failed: of a collection that is asked once for each parent; how many there are, how
+    many were asked and skipped for which reason, and how many are asked again because they failed.
+    """
 
     collection: str
     started_at: datetime
@@ -38,6 +43,10 @@ class CollectionReport:
     rows_set_aside: int = 0
     commits: int = 0
     refused_commits: int = 0
+    parents: int | None = None
+    asked: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
+    parents_failed: int = 0
     counters: Counters = field(default_factory=Counters)
     notes: list[str] = field(default_factory=list)
 
@@ -85,8 +94,19 @@ class CollectionReport:
             "throttles": self.counters.throttles,
             "bytes_received": self.counters.bytes_received,
             "duration_seconds": self.duration_seconds,
+            "parents": self.parents,
+            "parents_asked": None if self.parents is None else self.asked.total(),
+            "parents_skipped": None if self.parents is None else self.skipped.total(),
+            "parents_failed": None if self.parents is None else self.parents_failed,
+            "asked_because": counted(self.asked) or None,
+            "skipped_because": counted(self.skipped) or None,
             "message": "; ".join(self.notes) or None,
         }
+
+
+def counted(reasons: Counter[str]) -> str:
+    """`new 3, in its turn 1`: the most frequent first."""
+    return ", ".join(f"{reason} {number:,}" for reason, number in sorted(reasons.items(), key=lambda e: (-e[1], e[0])))
 
 
 @dataclass(slots=True)

@@ -7,22 +7,26 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 
 from pipelines.client import open_client
 from pipelines.client.answer import Answer, Api, Counters
-from pipelines.contract import RESOURCES, Resource
+from pipelines.contract import FAN_OUTS, LISTS, RESOURCES, FanOut, Resource
 from pipelines.errors import ApiError, ConfigurationError, CredentialsRefused, HostUnreachable, LakeError, NotPermitted
 from pipelines.lake import Lake
 from pipelines.normalise.brackets import decode_leniently
 from pipelines.settings import ApiSettings, LakeSettings, SyncSettings
+from pipelines.sync.asides import Asides
 from pipelines.sync.clock import ReadClock
-from pipelines.sync.collection import CollectionSync, Run
+from pipelines.sync.collection import CollectionSync
+from pipelines.sync.fanout import run_unit
 from pipelines.sync.report import CollectionReport, RunReport
+from pipelines.sync.run_context import Run
 from pipelines.sync.slices import SliceWriter
+from pipelines.sync.unfiltered import UnfilteredSync
 from pipelines.sync.windows import Window, to_millisecond
 
 
@@ -52,8 +56,14 @@ class Order:
             raise ConfigurationError(f"a range for {', '.join(strange)}, which the order does not name")
 
     @property
-    def resources(self) -> list[Resource]:
-        return [resource for name, resource in RESOURCES.items() if name in self.collections]
+    def lists(self) -> list[Resource]:
+        """The tenant's own lists that are named."""
+        return [resource for name, resource in LISTS.items() if name in self.collections]
+
+    @property
+    def fan_outs(self) -> list[FanOut]:
+        """Those that feed a table that is named; what else they feed comes along."""
+        return [fan_out for fan_out in FAN_OUTS.values() if set(fan_out.tables) & set(self.collections)]
 
 
 def instant_of(name: str, text: str) -> datetime:
@@ -117,10 +127,15 @@ async def sync_with(
     )
     report = RunReport(run.run_id, until)
     try:
-        for resource in order.resources:
+        for resource in order.lists:
             report.collections.append(CollectionReport(resource.name, datetime.now(timezone.utc)))
             window = (order.ranges or {}).get(resource.name)
             await _sync_collection(api, lake, resource, run, report.collections[-1], window)
+        for fan_out in order.fan_outs:
+            reports = [CollectionReport(name, datetime.now(timezone.utc)) for name in fan_out.tables]
+            report.collections += reports
+            window = next((window for name, window in (order.ranges or {}).items() if name in fan_out.tables), None)
+            await _sync_fan_out(api, lake, fan_out, run, reports, window)
     except Exception as error:
         failed = report.collections[-1]
         failed.fail(str(error) or type(error).__name__)
@@ -143,7 +158,7 @@ async def first_answer(api: Api) -> tuple[Resource, Answer]:
     Raises what the first list met if none answers.
     """
     failure: ApiError | None = None
-    for resource in RESOURCES.values():
+    for resource in LISTS.values():
         try:
             return resource, await api.get(resource.path, {"pageSize": "1"} if resource.listed_by else None)
         except NotPermitted as error:
@@ -165,8 +180,7 @@ async def _sync_collection(
     try:
         writer = SliceWriter(
             table,
-            lake.quarantine(),
-            lake.drift(),
+            Asides(lake.quarantine(), lake.drift(), report, run.run_id),
             lake.reconciliation(),
             report,
             run_id=run.run_id,
@@ -178,6 +192,45 @@ async def _sync_collection(
         table.close()
         report.counters = _since(before, api.counters)
         report.finished_at = datetime.now(timezone.utc)
+
+
+async def _sync_fan_out(
+    api: Api, lake: Lake, fan_out: FanOut, run: Run, reports: Sequence[CollectionReport], window: Window | None
+) -> None:
+    """One call for each parent; where the tenant serves a list of its own that brings the same rows, that list."""
+    before = replace(api.counters)
+    try:
+        if fan_out.unless is None or window is not None or not await _sync_list(api, lake, fan_out, run, reports[0]):
+            await run_unit(api, lake, fan_out, run, reports, window)
+    except ApiError as error:
+        if isinstance(error, CredentialsRefused) and not isinstance(error, NotPermitted):
+            raise
+        for report in reports:
+            report.fail(str(error))
+    finally:
+        # they were asked together: the first carries what it cost
+        reports[0].counters = _since(before, api.counters)
+        for report in reports:
+            report.finished_at = datetime.now(timezone.utc)
+
+
+async def _sync_list(api: Api, lake: Lake, fan_out: FanOut, run: Run, report: CollectionReport) -> bool:
+    """Whether the tenant's own list was there to be read."""
+    resource = RESOURCES[fan_out.tables[0]]
+    table = lake.table(resource)
+    try:
+        asides = Asides(lake.quarantine(), lake.drift(), report, run.run_id)
+        writer = SliceWriter(
+            table, asides, lake.reconciliation(), report, run_id=run.run_id, slice_rows=run.settings.slice_rows
+        )
+        report.window_until = run.until
+        clock = ReadClock(table.newest_read())
+        if not await UnfilteredSync(api, lake, resource, run, clock, writer).pull():
+            return False
+        report.watermark = table.watermark(resource.name)
+        return True
+    finally:
+        table.close()
 
 
 def _since(before: Counters, after: Counters) -> Counters:

@@ -22,15 +22,20 @@ PENDING, PERMANENT, RESOLVED = "pending", "permanent", "resolved"
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """An unreadable row with where it came from. question: None where the list has no filter."""
+    """An unreadable row with where it came from.
+
+    question: None where the list has no filter. parent_id: of the parent that was asked, None for a tenant's list.
+    """
 
     row: BadRow
     question: str | None
     window: Window | None
     read_at: datetime
+    parent_id: str | None = None
 
     def identity(self, collection: str) -> str:
-        return xxhash.xxh3_128_hexdigest(f"{collection}\n{self.row.raw}".encode())
+        whose = "" if self.parent_id is None else f"{self.parent_id}\n"
+        return xxhash.xxh3_128_hexdigest(f"{collection}\n{whose}{self.row.raw}".encode())
 
 
 def quarantine_news(collection: str, run_id: str, met: Iterable[SetAside], held: Mapping[str, Record]) -> list[Record]:
@@ -79,6 +84,7 @@ def _pending(collection: str, run_id: str, identity: str, met: SetAside, earlier
         "question": met.question,
         "asked_from": met.window.lower if met.window else None,
         "asked_until": met.window.upper if met.window else None,
+        "parent_id": met.parent_id,
         "first_seen_at": earlier["first_seen_at"] if earlier else met.read_at,
         "_synced_at": met.read_at,
         "_run_id": run_id,

@@ -5,7 +5,6 @@ Does not belong here: what to ask (collection.py), how rows are compared and sto
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -15,18 +14,12 @@ import pyarrow as pa
 from pipelines.contract import Question, Resource
 from pipelines.lake import ChangelogTable, RecordTable
 from pipelines.lake.held import HeldTimes
-from pipelines.normalise import BadRow, Drift, normalise
+from pipelines.normalise import BadRow, normalise
+from pipelines.sync.asides import Asides
 from pipelines.sync.pages import Page
 from pipelines.sync.reconciling import MonthCount, reconciliation_news
 from pipelines.sync.report import CollectionReport
-from pipelines.sync.setting_aside import (
-    PENDING,
-    RESOLVED,
-    SetAside,
-    drift_news,
-    quarantine_news,
-    resolutions,
-)
+from pipelines.sync.setting_aside import RESOLVED, SetAside
 from pipelines.sync.windows import EDGE, Window, shifted
 
 PendingWindow = tuple[str | None, Window]
@@ -61,8 +54,7 @@ class SliceWriter:
     def __init__(
         self,
         table: ChangelogTable,
-        quarantine: RecordTable,
-        drift: RecordTable,
+        asides: Asides,
         reconciliation: RecordTable,
         report: CollectionReport,
         *,
@@ -71,15 +63,13 @@ class SliceWriter:
     ) -> None:
         self.report = report
         self._table = table
-        self._quarantine = quarantine
-        self._drift = drift
+        self._asides = asides
         self._reconciliation = reconciliation
         self._run_id = run_id
         self._slice_rows = slice_rows
         self._sources: list[_Source] = []
         self._buffered = 0
         self._moves: dict[str, datetime] = {}
-        self._drift_seen: Counter[Drift] = Counter()
 
     @property
     def _resource(self) -> Resource:
@@ -121,8 +111,8 @@ class SliceWriter:
     def flush(self) -> None:
         """Commit what is buffered. Whatever dies in between, the next run finds it again."""
         normalised = normalise(self._resource, [source.page.raw for source in self._sources])
-        self._set_aside([_as_set_aside(row, self._sources[row.page]) for row in normalised.bad])
-        self._report_drift(normalised.drift)
+        self._asides.set_aside([_as_set_aside(row, self._sources[row.page]) for row in normalised.bad])
+        self._asides.report_drift(normalised.drift)
         committed = self._table.commit(self._completed(normalised.rows), self._moves)
         self.report.add(committed)
         self.report.rows_read += normalised.rows.num_rows
@@ -132,22 +122,19 @@ class SliceWriter:
     def pending(self) -> dict[PendingWindow, list[str]]:
         """Windows to ask again, with the ids of the rows that an earlier run could not read in them."""
         windows: dict[PendingWindow, list[str]] = {}
-        for record in self._quarantine.current().values():
-            mine = record["collection"] == self._resource.name and record["status"] == PENDING
-            if mine and record["_run_id"] != self._run_id:
-                window = Window(record["asked_from"], record["asked_until"])
-                windows.setdefault((record["question"], window), []).append(record["id"])
+        for record in self._asides.pending():
+            window = Window(record["asked_from"], record["asked_until"])
+            windows.setdefault((record["question"], window), []).append(record["id"])
         return windows
 
     def set_aside_within(self, window: Window) -> int:
         """Rows that could not be read and are asked again within a window, or are permanent there."""
         lower, upper = window.lower, window.upper
         return sum(
-            record["collection"] == self._resource.name
-            and record["status"] != RESOLVED
+            record["status"] != RESOLVED
             and (lower is None or (record["asked_from"] is not None and record["asked_from"] >= shifted(lower, -EDGE)))
             and (upper is None or (record["asked_until"] is not None and record["asked_until"] <= shifted(upper, EDGE)))
-            for record in self._quarantine.current().values()
+            for record in self._asides.records()
         )
 
     def reconcile(self, counts: Mapping[Window, MonthCount]) -> None:
@@ -157,25 +144,7 @@ class SliceWriter:
 
     def resolve(self, identities: Iterable[str]) -> None:
         """These pending rows' windows were asked again and committed: those not met again are no longer pending."""
-        asked = list(identities)
-        now = datetime.now(timezone.utc)
-        self._quarantine.write(lambda held: resolutions(asked, self._run_id, now, held))
-
-    def _set_aside(self, met: list[SetAside]) -> None:
-        if not met:
-            return
-        name, run_id = self._resource.name, self._run_id
-        written = self._quarantine.write(lambda held: quarantine_news(name, run_id, met, held))
-        self.report.rows_set_aside += written
-        if written:
-            self.report.set_aside(f"{written} rows could not be read and were set aside in _quarantine")
-
-    def _report_drift(self, found: Counter[Drift]) -> None:
-        fresh = Counter({drift: count for drift, count in found.items() if drift not in self._drift_seen})
-        self._drift_seen.update(found)
-        if fresh:
-            name, run_id, now = self._resource.name, self._run_id, datetime.now(timezone.utc)
-            self._drift.write(lambda held: drift_news(name, run_id, now, fresh, held))
+        self._asides.resolve(identities)
 
     def _completed(self, rows: pa.Table) -> pa.Table:
         """Add the columns that only the run knows."""

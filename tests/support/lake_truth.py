@@ -11,7 +11,15 @@ from pathlib import Path
 import duckdb
 from deltalake import DeltaTable
 
-ENUMS = {"active": "Active", "complete": "Complete", "forceEnded": "ForceEnded"}
+ENUMS = {
+    "active": "Active", "complete": "Complete", "forceEnded": "ForceEnded", "standard": "Standard", "peak": "Peak",
+    "offPeak": "OffPeak", "superOffPeak": "SuperOffPeak", "dynamic": "Dynamic", "monday": "Monday",
+    "tuesday": "Tuesday", "wednesday": "Wednesday", "thursday": "Thursday", "friday": "Friday",
+    "saturday": "Saturday", "sunday": "Sunday",
+}  # fmt: skip
+
+
+SYSTEM = ("_synced_at", "_run_id", "_row_hash", "_deleted", "_extra", "start_month")
 
 
 def column(path):
@@ -36,6 +44,8 @@ def plain(value):
         return Decimal(str(value)).normalize() + 0
     if isinstance(value, datetime):
         return value.astimezone(timezone.utc)
+    if isinstance(value, dict):
+        return tuple(sorted((column(name), plain(part)) for name, part in value.items() if part is not None))
     if isinstance(value, list):
         return tuple(plain(part) for part in value)
     if re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", value):
@@ -59,7 +69,7 @@ def held(lake, table, key=("id",)):
     connection.execute("set TimeZone = 'UTC'")
     parts = ", ".join(key)
     answer = connection.execute(
-        f"""select * exclude (_synced_at, _run_id, _row_hash, _deleted, _extra) from (
+        f"""select columns(name -> name not in {SYSTEM}) from (
               select * from read_parquet({files!r}, union_by_name => true)
               qualify row_number() over (partition by {parts} order by _synced_at desc) = 1
             ) where not _deleted"""

@@ -49,24 +49,24 @@ class OtherTenant:
             return 500, {"title": "broken", "status": 500}
         if path in self.forbidden:
             return 403, {"title": "Forbidden", "status": 403}
+        return self.respond(path, dict(query))
+
+    def respond(self, path, query):
+        """status, JSON of a path that is neither broken nor forbidden."""
         if path == "supported-car-models":
             return 200, self.car_models
         if path not in self.rows:
             return 404, {"title": "Not Found", "status": 404}
+        return self.page(path, self.rows[path].values(), query, TIME_OF[path])
+
+    def page(self, path, rows, query, order):
+        """One page of the rows that the query's time filters let through, newest first."""
         filters = dict(query)
         size, index = int(filters.pop("pageSize", 20)), int(filters.pop("pageIndex", 1))
         if not 1 <= size <= 100 or index < 1:
             return 400, {"title": "Bad Request", "status": 400}
-        found = list(self.rows[path].values())
-        for name, value in filters.items():
-            field = {"created": "createdAt", "startTime": "startTime", "endTime": "endTime"}[
-                name.removesuffix("From").removesuffix("To")
-            ]
-            datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%f%z")
-            below = name.endswith("To")
-            free = self.unfinished_match_every_end and field == "endTime"
-            found = [row for row in found if (self._within(row[field], value, below) if row.get(field) else free)]
-        found.sort(key=lambda row: (row[TIME_OF[path]], row["id"]), reverse=True)
+        found = self.filtered(rows, filters)
+        found.sort(key=lambda row: (row[order], row.get("id") or row["sessionId"]), reverse=True)
         if self.past_the_end != 200 and index > 1 and (index - 1) * size >= len(found):
             return self.past_the_end, {"title": "no such page", "status": self.past_the_end}
         items = [self._shown(row) for row in found[(index - 1) * size : index * size]]
@@ -77,6 +77,19 @@ class OtherTenant:
             "totalCount": len(found),
             "items": self.mangle(path, items),
         }
+
+    def filtered(self, rows, filters):
+        """The rows whose times lie between the bounds."""
+        found = list(rows)
+        for name, value in filters.items():
+            field = {"created": "createdAt", "startTime": "startTime", "endTime": "endTime"}[
+                name.removesuffix("From").removesuffix("To")
+            ]
+            datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%f%z")
+            below = name.endswith("To")
+            free = self.unfinished_match_every_end and field == "endTime"
+            found = [row for row in found if (self._within(row[field], value, below) if row.get(field) else free)]
+        return found
 
     def _within(self, time, bound, below):
         if time == bound:
@@ -89,39 +102,13 @@ class OtherTenant:
 
 def fill(tenant, rng, *, users, sessions, since, until):
     """Random users with a car and an address each, and sessions, some of them active, some in the same instant."""
-    new_id = lambda: str(uuid.UUID(int=rng.getrandbits(128), version=4))  # noqa: E731
     span = until - since
     for number in range(users):
-        user, created = new_id(), since + span * (number / users)
-        tenant.put(
-            "users",
-            {
-                "id": user, "firstName": f"Given {number}", "lastName": 'O"Family\\', "email": f"u{number}@example.org",
-                "locale": rng.choice(["en", "EN", None]), "externalData": None, "defaultCountry": "NL",
-                "createdAt": stamp(created), "updatedAt": stamp(created),
-            },
-        )  # fmt: skip
-        vehicle, location = new_id(), new_id()
-        tenant.put(
-            "vehicles",
-            {
-                "id": vehicle, "userId": user, "createdAt": stamp(created),
-                "details": {"brand": "Tesla", "model": "Model 3", "version": None},
-                "isConnected": rng.random() < 0.9, "isConnectable": True,
-                "capabilities": rng.sample(["ChargeState", "StateOfCharge", "StartStopCharging"], 2),
-            },
-        )  # fmt: skip
-        tenant.put(
-            "charging-locations",
-            {
-                "id": location, "userId": user, "coordinates": {"latitude": 52.37, "longitude": 4.9},
-                "address": {
-                    "street": "Singel", "postalCode": "1012AB", "houseNumber": f"{number}A", "city": "Amsterdam",
-                    "region": None, "country": "NL", "area": None,
-                },
-                "createdAt": stamp(created), "updatedAt": stamp(created),
-            },
-        )  # fmt: skip
+        user, created = new_id(rng), since + span * (number / users)
+        tenant.put("users", user_row(user, number, created, rng))
+        vehicle, location = new_id(rng), new_id(rng)
+        tenant.put("vehicles", vehicle_row(vehicle, user, created, rng))
+        tenant.put("charging-locations", location_row(location, user, number, created))
     vehicles = list(tenant.rows["vehicles"].values())
     locations = {row["userId"]: row["id"] for row in tenant.rows["charging-locations"].values()}
     for number in range(sessions):
@@ -130,12 +117,44 @@ def fill(tenant, rng, *, users, sessions, since, until):
         if number % 50 == 0:
             start = since + span / 2
         end = start + timedelta(hours=rng.uniform(0.1, 20))
-        tenant.put("sessions", session(new_id(), vehicle, locations, start, end if end < until else None, rng))
+        tenant.put("sessions", session(new_id(rng), vehicle, locations, start, end if end < until else None, rng))
     tenant.car_models = [
         {"brand": "Tesla", "model": name, "version": version, "capabilities": ["ChargeState"]}
         for name in ("Model 3", "Model Y")
         for version in ("Long Range", None)
     ]
+
+
+def new_id(rng):
+    return str(uuid.UUID(int=rng.getrandbits(128), version=4))
+
+
+def user_row(name, number, created, rng):
+    return {
+        "id": name, "firstName": f"Given {number}", "lastName": 'O"Family\\', "email": f"u{number}@example.org",
+        "locale": rng.choice(["en", "EN", None]), "externalData": None, "defaultCountry": "NL",
+        "createdAt": stamp(created), "updatedAt": stamp(created),
+    }  # fmt: skip
+
+
+def vehicle_row(name, user, created, rng):
+    return {
+        "id": name, "userId": user, "createdAt": stamp(created),
+        "details": {"brand": "Tesla", "model": "Model 3", "version": None},
+        "isConnected": rng.random() < 0.9, "isConnectable": True,
+        "capabilities": rng.sample(["ChargeState", "StateOfCharge", "StartStopCharging"], 2),
+    }  # fmt: skip
+
+
+def location_row(name, user, number, created):
+    return {
+        "id": name, "userId": user, "coordinates": {"latitude": 52.37, "longitude": 4.9},
+        "address": {
+            "street": "Singel", "postalCode": "1012AB", "houseNumber": f"{number}A", "city": "Amsterdam",
+            "region": None, "country": "NL", "area": None,
+        },
+        "createdAt": stamp(created), "updatedAt": stamp(created),
+    }  # fmt: skip
 
 
 def session(name, vehicle, locations, start, end, rng):

@@ -1,0 +1,230 @@
+"""The table of what hangs under parents: which rows a parent has, and which of them an answer lacks.
+
+The index holds only the parents and months that a run is about to ask for, so that memory does not grow with history.
+Does not belong here: which parents are asked, when absence means something (pipelines/sync/fanout).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any, cast
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+from pipelines.contract import Resource, column_name
+from pipelines.contract.fan_outs import BUCKETS
+from pipelines.lake.changelog import ChangelogTable, Committed
+from pipelines.lake.index import INDEX_COLUMNS, KeyIndex
+from pipelines.lake.keys import key_texts
+from pipelines.lake.schemas import INSTANT, MONTH, schema_of
+from pipelines.lake.store import translated
+
+JUDGED = schema_of(
+    pa.field("parent", pa.string(), nullable=False),
+    pa.field("lower", INSTANT),
+    pa.field("upper", INSTANT),
+    pa.field("asked_at", INSTANT, nullable=False),
+)
+"""Answers that are whole for a parent: within [lower, upper) where the table is told apart by time, null is open."""
+
+
+def bucket_sql(id_: str) -> str:
+    """SQL: the bucket of an id, the same on every machine and in every version of DuckDB."""
+    return f"(('0x' || substr(md5({id_}), 1, 8))::ubigint % {BUCKETS})::utinyint"
+
+
+class ChildIndex(KeyIndex):
+    """A KeyIndex that also knows whose each row is, and when it happened."""
+
+    COLUMNS = f"{KeyIndex.COLUMNS}, parent uhugeint, happened_at timestamptz"
+
+    def load_of(self, versions: pa.RecordBatchReader, buckets: Collection[int]) -> None:
+        """Replace the index by the newest version of each key of the parents in `buckets`."""
+        self._db.execute("truncate held")
+        self._db.register("versions", versions)
+        chosen = ",".join(map(str, sorted(buckets))) or "null"
+        self._db.execute(
+            f"""insert into held
+                select md5_number(_key), arg_max(_row_hash, _synced_at)::uuid, max(_synced_at),
+                       arg_max(_deleted, _synced_at), md5_number(arg_max(_parent, _synced_at)), arg_max(_at, _synced_at)
+                from versions where {bucket_sql("_parent")} in ({chosen}) group by md5_number(_key)"""  # noqa: S608 - numbers and names of ours
+        )
+        self._db.unregister("versions")
+
+    def add(self, rows: pa.Table, *, only_unheld: bool) -> None:
+        """Take over committed rows, which have `_parent` and `_at` too."""
+        self._db.register("added", rows.select(["_key", *INDEX_COLUMNS, "_parent", "_at"]))
+        if not only_unheld:
+            self._db.execute("delete from held where key in (select md5_number(_key) from added)")
+        self._db.execute(
+            """insert into held
+               select md5_number(_key), _row_hash::uuid, _synced_at, _deleted, md5_number(_parent), _at from added"""
+        )
+        self._db.unregister("added")
+
+    def absent(self, judged: pa.Table, answered: pa.Table) -> dict[str, int]:
+        """Parents that hold living rows which their answers lack, with how many.
+
+        judged: see JUDGED. answered: `_key` of every row that came, whatever became of it.
+        A row counts only if it was last read before its parent was asked, and lies within what was asked.
+        """
+        found = self._absent("j.parent, count(*)", "group by all", judged, answered)
+        return {str(parent): int(number) for parent, number in found}
+
+    def absent_keys(self, judged: pa.Table, answered: pa.Table) -> list[int]:
+        """The keys of such rows, as the index holds them."""
+        return [key for (key,) in self._absent("distinct h.key", "", judged, answered)]
+
+    def _absent(self, what: str, tail: str, judged: pa.Table, answered: pa.Table) -> list[tuple[Any, ...]]:
+        self._db.register("judged", judged)
+        self._db.register("answered", answered.select(["_key"]))
+        found = self._db.execute(
+            f"""select {what} from held h join judged j on h.parent = md5_number(j.parent)
+                where not h.gone and h.read_at < j.asked_at
+                  and (j.lower is null or h.happened_at >= j.lower) and (j.upper is null or h.happened_at < j.upper)
+                  and not exists (select 1 from answered a where md5_number(a._key) = h.key) {tail}"""  # noqa: S608 - words of ours
+        ).fetchall()
+        self._db.unregister("judged")
+        self._db.unregister("answered")
+        return found
+
+
+class ChildTable(ChangelogTable):
+    """The lake table of a resource that hangs under parents. parent_id: JSON name of the id of those who are asked."""
+
+    def __init__(self, uri: str, resource: Resource, parent_id: str) -> None:
+        super().__init__(uri, resource)
+        self.parent_column = column_name(parent_id)
+        self._time = column_name(resource.time) if resource.time else None
+        self._buckets: frozenset[int] = frozenset()
+        self._since: datetime | None = None
+
+    def mark(self, app_id: str) -> int | None:
+        """The version last committed under an application id."""
+        return self._store.transaction(app_id)
+
+    def newest_read(self) -> datetime | None:
+        with translated(self._store.uri), duckdb.connect(":memory:") as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            connection.register("versions", self._store.scan(["_synced_at"]))
+            row = connection.execute("select max(_synced_at) from versions").fetchone()
+        return None if row is None or row[0] is None else row[0].astimezone(timezone.utc)
+
+    def __len__(self) -> int:
+        """Keys that are held and not deleted, of all parents."""
+        with translated(self._store.uri), duckdb.connect(":memory:") as connection:
+            connection.register("versions", self._versions())
+            row = connection.execute(
+                """select count(*) from (
+                     select arg_max(_deleted, _synced_at) as gone from versions group by md5_number(_key)
+                   ) where not gone"""
+            ).fetchone()
+        return int(row[0]) if row else 0
+
+    def narrow(self, buckets: Collection[int], since: datetime | None) -> None:
+        """From now on compare with rows of parents in these buckets; since: rows from then on will be enough (None:
+        all). It is a promise for speed only: earlier rows are fetched when they come.
+        """
+        self._forget()
+        self._buckets, self._since = frozenset(buckets), since
+
+    def empty(self) -> pa.Table:
+        """No rows, for moving marks alone."""
+        return self._with_keys(self.schema.empty_table())
+
+    def complete(self, rows: pa.Table) -> pa.Table:
+        """Rows with the columns that follow from others: the month of its partition, and `_parent` and `_at`."""
+        at = rows[self._time] if self._time else pa.nulls(rows.num_rows, INSTANT)
+        if self.resource.is_by_month:
+            place = rows.schema.get_field_index(MONTH)
+            rows = rows if place < 0 else rows.remove_column(place)
+            month: Any = pc.strftime(cast("Any", at), "%Y-%m")
+            rows = rows.append_column(pa.field(MONTH, pa.string(), nullable=False), month)
+        return rows.append_column("_parent", rows[self.parent_column]).append_column("_at", at)
+
+    def commit_marks(self, rows: pa.Table, marks: Mapping[str, int]) -> Committed:
+        """Append what is new or changed and move marks forward, in one commit. rows: see `complete`."""
+        self._reach(rows)
+        return self._commit(rows, marks)
+
+    def absent(self, judged: pa.Table, answered: pa.Table) -> dict[str, int]:
+        """See ChildIndex.absent."""
+        return self._index_of_children().absent(judged, answered) if judged.num_rows else {}
+
+    def tombstones(self, judged: pa.Table, answered: pa.Table, run_id: str, at: datetime) -> pa.Table:
+        """Deletions of the rows that whole answers lack: their last content, marked as deleted at `at`."""
+        wanted = set(self._index_of_children().absent_keys(judged, answered)) if judged.num_rows else set()
+        if not wanted:
+            return self.complete(self.empty())
+        parents = judged["parent"].unique().to_pylist()
+        with translated(self._store.uri):
+            rows = self._store.scan(self.schema.names, ds.field(self.parent_column).isin(parents)).read_all()
+        rows = _latest_of(self._with_keys(rows), wanted)
+        for name, value in (("_deleted", True), ("_run_id", run_id), ("_synced_at", at)):
+            place = rows.schema.get_field_index(name)
+            field = rows.schema.field(place)
+            rows = rows.set_column(place, field, pa.repeat(pa.scalar(value, field.type), rows.num_rows))
+        return self.complete(rows)
+
+    def _with_keys(self, rows: pa.Table) -> pa.Table:
+        keys = [key_texts(self.resource, batch) for batch in rows.to_batches()]
+        return rows.append_column("_key", pa.chunked_array(keys, pa.string()))
+
+    def _reach(self, rows: pa.Table) -> None:
+        """Fetch earlier months into the index, if rows of them came."""
+        if self._since is None or not self.resource.is_by_month or not rows.num_rows:
+            return
+        earliest = pc.min(rows["_at"]).as_py()
+        if earliest < self._since:
+            self.narrow(self._buckets, earliest)
+
+    def _held(self) -> KeyIndex:
+        return self._index_of_children()
+
+    def _index_of_children(self) -> ChildIndex:
+        if not isinstance(self._index, ChildIndex):
+            index = ChildIndex()
+            with translated(self._store.uri):
+                index.load_of(self._versions(), self._buckets)
+            self._index = index
+        return self._index
+
+    def _versions(self, *more: str) -> pa.RecordBatchReader:
+        keys = [column_name(path) for path in self.resource.key]
+        extra = [self.parent_column, *([self._time] if self._time else [])]
+        since = self._since if self.resource.is_by_month else None
+        months = None if since is None else ds.field(MONTH) >= f"{since:%Y-%m}"
+        source = self._store.scan(list(dict.fromkeys([*keys, *extra, *INDEX_COLUMNS, *more])), months)
+        names = [*INDEX_COLUMNS, *more]
+        schema = schema_of(
+            pa.field("_key", pa.string()),
+            pa.field("_parent", pa.string()),
+            pa.field("_at", INSTANT),
+            *(source.schema.field(name) for name in names),
+        )
+        return pa.RecordBatchReader.from_batches(schema, self._keyed_children(source, schema, names))
+
+    def _keyed_children(
+        self, source: pa.RecordBatchReader, schema: pa.Schema, names: Sequence[str]
+    ) -> Iterator[pa.RecordBatch]:
+        for batch in source:
+            at = batch.column(self._time) if self._time else pa.nulls(len(batch), schema.field("_at").type)
+            columns = [key_texts(self.resource, batch), batch.column(self.parent_column), at]
+            yield pa.RecordBatch.from_arrays([*columns, *(batch.column(name) for name in names)], schema=schema)
+
+
+def _latest_of(rows: pa.Table, wanted: set[int]) -> pa.Table:
+    """The newest version of each wanted key (as the index holds keys)."""
+    with duckdb.connect(":memory:") as connection:
+        connection.register(
+            "rows",
+            rows.select(["_key", "_synced_at"]).append_column("place", pa.array(range(rows.num_rows), pa.int64())),
+        )
+        places = connection.execute(
+            """select md5_number(_key) as key, arg_max(place, _synced_at) as place from rows group by 1 order by 2"""
+        ).fetchall()
+    return rows.take([place for key, place in places if key in wanted])

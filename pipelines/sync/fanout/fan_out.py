@@ -1,0 +1,316 @@
+"""One fan-out, one run: asks whom the plan names, many at a time, and commits bucket by bucket.
+
+Buckets are taken in groups, so that one commit carries as many finished ones as make a sensible file. Whatever dies
+in between, a bucket whose mark was not committed is asked again, and no other.
+Does not belong here: whom to ask (choosing.py), how (forms.py, paged.py, rich.py), what becomes of it (writing.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from itertools import groupby
+
+from pipelines.contract import FanOut
+from pipelines.contract.fan_outs import Form, Worth
+from pipelines.errors import ApiError, CredentialsRefused, NotPermitted
+from pipelines.lake import RecordTable
+from pipelines.sync.fanout.ask import Ask, Piece
+from pipelines.sync.fanout.asking import Asking, Interrupted
+from pipelines.sync.fanout.choosing import Plan
+from pipelines.sync.fanout.forms import ask_in_windows, ask_once
+from pipelines.sync.fanout.marks import bucket_versions
+from pipelines.sync.fanout.paged import ask_by_pages, ask_seeking
+from pipelines.sync.fanout.pending import Left, pending_news, resolutions
+from pipelines.sync.fanout.rich import ask_rich
+from pipelines.sync.fanout.writing import TableWriter
+from pipelines.sync.windows import Window, shifted
+
+GROUP_ASKS = 2_000
+"""Parents that are asked before a commit: what a kill costs at the most, beside those in flight."""
+BEFORE = timedelta(days=2)
+"""How long before its parent's begin a row may lie, for a price that began to hold earlier."""
+OUTAGE = 25
+"""Parents in a row that fail before the API counts as down, and the rest is left for another run."""
+
+FORMS: dict[Form, Callable[[Asking, Ask], AsyncIterator[Piece]]] = {
+    Form.OBJECT: ask_once,
+    Form.ARRAY: ask_once,
+    Form.SPAN: ask_once,
+    Form.WINDOWS: ask_in_windows,
+    Form.PAGES: ask_by_pages,
+    Form.SEEK: ask_seeking,
+    Form.RICH: ask_rich,
+}
+
+
+class Outage(Exception):
+    """Too many parents in a row failed. The message is the last fault's."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a plan's parents so far.
+
+    vanished: gone when they were asked. failed: asked again the next time. unfinished: their history is long.
+    """
+
+    finished: int = 0
+    vanished: int = 0
+    failed: int = 0
+    unfinished: int = 0
+    in_a_row: int = 0
+
+
+@dataclass(slots=True)
+class _Group:
+    """Consecutive buckets and who is asked in them."""
+
+    buckets: tuple[int, ...]
+    asks: list[Ask]
+
+
+class FanOutSync:
+    """Carries out one plan. Use once."""
+
+    def __init__(
+        self,
+        asking: Asking,
+        writers: Sequence[TableWriter],
+        pending: RecordTable,
+        *,
+        run_id: str,
+        slice_rows: int,
+        side_by_side: int,
+        progress: Callable[[str, int], None],
+    ) -> None:
+        self.outcome = Outcome()
+        self._asking = asking
+        self._writers = writers
+        self._pending = pending
+        self._run_id = run_id
+        self._slice_rows = slice_rows
+        self._side_by_side = side_by_side
+        self._progress = progress
+        self._pieces: list[Piece] = []
+        self._buffered = 0
+        self._left: dict[str, Left] = {}
+        self._flushing = asyncio.Lock()
+
+    @property
+    def _fan_out(self) -> FanOut:
+        return self._asking.fan_out
+
+    async def run(self, plan: Plan) -> None:
+        """Ask, commit, move the buckets' state on. Raises Outage, CredentialsRefused."""
+        for group in _groups(plan):
+            await self._run_group(group, plan)
+            if not self._goes_on():
+                break
+
+    def _goes_on(self) -> bool:
+        """False once every path of the fan-out turned out not to be served by the tenant."""
+        return self._asking.is_served(self._fan_out.endpoint)
+
+    async def _run_group(self, group: _Group, plan: Plan) -> None:
+        self._left = {}
+        recent, older = _by_reach(group.asks)
+        await self._ask_all(recent, _earliest(recent, self._fan_out))
+        await self._ask_all(older, None)
+        if self._goes_on():
+            await self._flush(group, plan)
+            self._resolve(group.asks)
+
+    async def _ask_all(self, asks: Sequence[Ask], since: datetime | None) -> None:
+        """Ask some parents, `side_by_side` at a time; pieces are buffered, and committed when there are many.
+
+        since: what the parents are asked for does not lie before.
+        """
+        if not asks:
+            return
+        await self._flush()
+        for writer in self._writers:
+            writer.table.narrow({ask.bucket for ask in asks}, since)
+        waiting = iter(asks)
+
+        async def work() -> None:
+            for ask in waiting:
+                if not self._goes_on():
+                    return
+                await self._ask_one(ask)
+
+        workers = [asyncio.ensure_future(work()) for _ in range(min(self._side_by_side, len(asks)))]
+        try:
+            await asyncio.gather(*workers)
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+
+    async def _ask_one(self, ask: Ask) -> None:
+        try:
+            async for piece in self._form(ask):
+                await self._take(piece)
+        except Interrupted as stop:
+            self._failed(ask, stop)
+        else:
+            self.outcome.finished += 1
+            self.outcome.in_a_row = 0
+        self._progress(self._fan_out.name, 1)
+
+    async def _take(self, piece: Piece) -> None:
+        self._pieces.append(piece)
+        self._buffered += piece.items
+        if piece.problem is not None:
+            self._leave(Left(piece.ask, Window(None, None), piece.problem))
+        if self._buffered >= self._slice_rows:
+            async with self._flushing:
+                await self._flush()
+
+    def _failed(self, ask: Ask, stop: Interrupted) -> None:
+        error = stop.error
+        if isinstance(error, CredentialsRefused) and not isinstance(error, NotPermitted):
+            raise error
+        self._leave(Left(ask, stop.left, None if error is None else str(error)))
+        if error is not None:
+            self.outcome.in_a_row += 1
+            if self.outcome.in_a_row >= OUTAGE:
+                raise Outage(f"{OUTAGE} parents in a row failed, the last one with: {error}")
+
+    def _leave(self, left: Left) -> None:
+        """A parent is to be asked again; of several gaps the record spans them all."""
+        parent = left.ask.parent_id
+        self._left[parent] = left if parent not in self._left else replace(left, window=Window(None, None))
+
+    async def _flush(self, finished: _Group | None = None, plan: Plan | None = None) -> None:
+        """Commit what is buffered; rows that seem to be gone are first asked about again.
+
+        finished: whose buckets' state moves on with this commit, as all of their rows are in it or before it.
+        """
+        pieces, self._pieces, self._buffered = self._pieces, [], 0
+        if not pieces and finished is None:
+            return
+        reads = {writer.name: writer.read(pieces) for writer in self._writers}
+        doubtful = set[str]().union(*(writer.absent(reads[writer.name]) for writer in self._writers))
+        second, confirmed = await self._ask_about(doubtful, pieces)
+        again = {writer.name: writer.read(second) for writer in self._writers} if second else {}
+        at = self._asking.clock.stamp(datetime.now(timezone.utc))
+        if finished is not None:
+            self._remember_left()
+        for writer in self._writers:
+            other = again.get(writer.name)
+            sure = confirmed - (other.unreadable if other else frozenset())
+            writer.commit(reads[writer.name], other, sure, at, self._marks(writer, finished, plan))
+
+    def _marks(self, writer: TableWriter, finished: _Group | None, plan: Plan | None) -> dict[str, int]:
+        if finished is None or plan is None:
+            return {}
+        return bucket_versions(
+            writer.name,
+            finished.buckets,
+            min(self._asking.until, self._asking.now),
+            plan.seen,
+            plan.back,
+            is_backwards=Worth.BACKFILL in self._fan_out.worth,
+        )
+
+    async def _ask_about(self, doubtful: set[str], pieces: Sequence[Piece]) -> tuple[list[Piece], set[str]]:
+        """Second answers to the questions whose first answers lack rows, and of whom they are whole."""
+        second: list[Piece] = []
+        confirmed: set[str] = set()
+        for parent in sorted(doubtful):
+            mine = [piece for piece in pieces if piece.ask.parent_id == parent and piece.judges]
+            answers = await self._second_answers(mine)
+            if answers is not None:
+                second += answers
+                confirmed.add(parent)
+        return second, confirmed
+
+    async def _second_answers(self, pieces: Sequence[Piece]) -> list[Piece] | None:
+        """None where absence means nothing: the parent itself is gone, or cannot be asked."""
+        ask = pieces[0].ask
+        try:
+            if any(piece.is_none for piece in pieces):
+                if not self._asking.answered:
+                    self._leave(Left(ask, Window(None, None), "404, as for every other parent so far"))
+                    return None
+                if not await self._asking.is_alive(ask):
+                    self.outcome.vanished += 1
+                    return None
+            answers = [answer for question in self._questions(pieces) async for answer in self._form(question)]
+        except (ApiError, Interrupted) as error:
+            self._leave(Left(ask, Window(None, None), str(error)))
+            return None
+        judged = frozenset[str]().union(*(piece.judges for piece in pieces))
+        whole = all(answer.problem is None and answer.judges >= judged for answer in answers)
+        return answers if whole else None
+
+    def _questions(self, pieces: Sequence[Piece]) -> list[Ask]:
+        """What to ask to get the same pieces once more."""
+        if self._fan_out.form is not Form.WINDOWS:
+            return [pieces[0].ask]
+        return [replace(piece.ask, only=Window(piece.lower, piece.upper)) for piece in pieces]
+
+    def _form(self, ask: Ask) -> AsyncIterator[Piece]:
+        return FORMS[self._fan_out.form](self._asking, ask)
+
+    def _remember_left(self) -> None:
+        if not self._left:
+            return
+        now, name, run_id = datetime.now(timezone.utc), self._fan_out.name, self._run_id
+        left = list(self._left.values())
+        self._pending.write(lambda held: pending_news(name, run_id, now, left, held))
+        self.outcome.failed += sum(1 for one in left if one.reason is not None)
+        self.outcome.unfinished += sum(1 for one in left if one.reason is None)
+
+    def _resolve(self, asks: Iterable[Ask]) -> None:
+        """Parents that an earlier run had to leave, and that were now read to their end."""
+        done = {ask.parent_id for ask in asks if Worth.FAILED in ask.reasons and ask.parent_id not in self._left}
+        if not done:
+            return
+        now, name, run_id = datetime.now(timezone.utc), self._fan_out.name, self._run_id
+        self._pending.write(lambda held: resolutions(name, run_id, now, sorted(done), held))
+        for writer in self._writers:
+            writer.asides.resolve(record["id"] for record in writer.asides.pending() if record["parent_id"] in done)
+
+
+def _groups(plan: Plan) -> Iterator[_Group]:
+    """The plan's asks, cut between buckets; buckets without any go along with the next."""
+    buckets: list[int] = []
+    asks: list[Ask] = []
+    waiting = iter(plan.buckets)
+    for bucket, mine in groupby(plan.asks, key=lambda ask: ask.bucket):
+        if len(asks) >= GROUP_ASKS:
+            yield _Group(tuple(buckets), asks)
+            buckets, asks = [], []
+        asks.extend(mine)
+        buckets.extend(_up_to(bucket, waiting))
+    yield _Group((*buckets, *waiting), asks)
+
+
+def _up_to(last: int, buckets: Iterator[int]) -> Iterator[int]:
+    """The next buckets up to and with `last`; without it none are taken, where only parents that failed are asked."""
+    for bucket in buckets:
+        yield bucket
+        if bucket == last:
+            return
+
+
+def _by_reach(asks: Sequence[Ask]) -> tuple[list[Ask], list[Ask]]:
+    """Those that are asked for some days only, and those whose history is read."""
+    older = [ask for ask in asks if ask.is_history or ask.left is not None]
+    return [ask for ask in asks if not (ask.is_history or ask.left is not None)], older
+
+
+def _earliest(asks: Sequence[Ask], fan_out: FanOut) -> datetime | None:
+    """Before what no row of these asks lies, where that can be said."""
+    if fan_out.form is Form.WINDOWS:
+        begins = [ask.since for ask in asks]
+    elif fan_out.parent == "sessions":
+        begins = [ask.created_at for ask in asks]
+    else:
+        return None
+    known = [begin for begin in begins if begin is not None]
+    return shifted(min(known), -BEFORE) if known and len(known) == len(begins) else None

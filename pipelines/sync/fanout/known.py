@@ -1,0 +1,159 @@
+"""What the lake knows of the tenant's things, in an in-memory DuckDB: for choosing whom to ask.
+
+One row a thing: whose it is, when it began, when it was first and last read, and whether it is gone.
+Does not belong here: what follows from it (choosing.py).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from types import TracebackType
+from typing import Self
+
+import duckdb
+
+from pipelines.contract import RESOURCES
+from pipelines.contract.vocabulary import DYNAMIC, FINAL_SESSION_STATUS, FORECAST
+from pipelines.lake import Lake
+
+_FINAL_WORDS = ", ".join(repr(word) for word in sorted(FINAL_SESSION_STATUS))
+
+_SHAPES = {
+    "users": ("id", "created_at", "null::timestamptz", "true"),
+    "charging_locations": ("user_id", "created_at", "null::timestamptz", "true"),
+    "vehicles": ("user_id", "created_at", "null::timestamptz", "true"),
+    "payouts": ("user_id", "created_at", "null::timestamptz", "true"),
+    "sessions": (
+        "user_id",
+        "start_time",
+        "end_time",
+        f"end_time is not null and coalesce(status in ({_FINAL_WORDS}), false)",
+    ),
+}
+"""By table: whose a row is, when it began, when it ended, whether it can be taken for final."""
+
+_COLUMNS = ("id", "user_id", "created_at", "start_time", "end_time", "status")
+
+
+class Known:
+    """Tables are read when they are first needed. Use as a context."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+        self._loaded: dict[str, datetime | None] = {}
+        self.sql = duckdb.connect(":memory:")
+        self.sql.execute("set TimeZone = 'UTC'")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.sql.close()
+
+    def load(self, table: str) -> datetime | None:
+        """Make `known_{table}`; the newest read time of the table, None where it is empty.
+
+        Columns: id, user_id (uuid), begun, ended, is_final, earliest (begin of any version), first_seen, seen, gone.
+        """
+        if table not in self._loaded:
+            self._loaded[table] = self._load_things(table) if table in _SHAPES else self._newest(table)
+        return self._loaded[table]
+
+    def _load_things(self, table: str) -> datetime | None:
+        whose, begun, ended, final = _SHAPES[table]
+        resource = RESOURCES[table]
+        columns = [*dict.fromkeys(name for name in _COLUMNS if name in {f.column for f in resource.fields})]
+        with self._lake.reading(resource, [*columns, "_synced_at", "_deleted"]) as versions:
+            self.sql.register("versions", versions)
+            self.sql.execute(
+                f"""create table known_{table} as
+                    select id, now.whose as user_id, now.begun, now.ended, now.is_final, earliest,
+                           first_seen, seen, now.gone
+                    from (
+                      select id::uuid as id, min(_synced_at) as first_seen, max(_synced_at) as seen,
+                             min({begun}) as earliest,
+                             arg_max(struct_pack(whose := {whose}::uuid, begun := {begun}, ended := {ended},
+                                                 is_final := {final}, gone := _deleted), _synced_at) as now
+                      from versions group by id
+                    )"""  # noqa: S608 - names of the contract
+            )
+            self.sql.unregister("versions")
+        return self._max(f"select max(seen) from known_{table}")  # noqa: S608 - a name of ours
+
+    def _newest(self, table: str) -> datetime | None:
+        """For a table whose rows are not things themselves."""
+        with self._lake.reading(RESOURCES[table], ["_synced_at"]) as versions:
+            self.sql.register("versions", versions)
+            newest = self._max("select max(_synced_at) from versions")
+            self.sql.unregister("versions")
+        return newest
+
+    def bearing(self, fan_out: str, since: datetime) -> None:
+        """Make `bearing`: (id, known_since, forecast_from) of the parents that have, or ever had, what is asked for.
+
+        since: how old a price may be and still be awaited as an actual.
+        """
+        self.sql.execute(
+            "create or replace table bearing (id uuid, known_since timestamptz, forecast_from timestamptz)"
+        )
+        if fan_out == "dynamic_tariffs":
+            self._bearing_dynamic(since)
+        elif fan_out == "solar_energy":
+            self._bearing_rows("solar_energy", "charging_location_id", ever=True)
+        elif fan_out == "session_settings":
+            self._bearing_rows("session_settings", "session_id", ever=False)
+
+    def _bearing_rows(self, table: str, column: str, *, ever: bool) -> None:
+        """Parents with rows; ever: also with rows that are gone."""
+        resource = RESOURCES[table]
+        keys = [key for key in resource.key_columns if key != column]
+        with self._lake.reading(resource, [column, *keys, "_synced_at", "_deleted"]) as versions:
+            self.sql.register("versions", versions)
+            alive = "true" if ever else "not gone"
+            self.sql.execute(
+                f"""insert into bearing select distinct {column}::uuid, null::timestamptz, null::timestamptz from (
+                      select {column}, {", ".join(keys)}, arg_max(_deleted, _synced_at) as gone
+                      from versions group by all
+                    ) where {alive}"""  # noqa: S608 - names of the contract
+            )
+            self.sql.unregister("versions")
+
+    def _bearing_dynamic(self, since: datetime) -> None:
+        tariffs, prices = RESOURCES["location_tariffs"], RESOURCES["dynamic_tariffs"]
+        with self._lake.reading(tariffs, ["charging_location_id", "tariffs", "_synced_at"]) as versions:
+            self.sql.register("versions", versions)
+            self.sql.execute(
+                """insert into bearing select charging_location_id::uuid, min(_synced_at), null from versions
+                   where list_contains(list_transform(tariffs, lambda tariff: tariff.type), ?) group by 1""",
+                [DYNAMIC],
+            )
+            self.sql.unregister("versions")
+        columns = ["charging_location_id", "start_time", "data_type", "_synced_at", "_deleted"]
+        with self._lake.reading(prices, columns, since=since) as versions:
+            self.sql.register("versions", versions)
+            self.sql.execute(
+                """update bearing set forecast_from = awaited.start_time from (
+                     select charging_location_id::uuid as id, min(start_time) as start_time from (
+                       select charging_location_id, start_time,
+                              arg_max(struct_pack(type := data_type, gone := _deleted), _synced_at) as now
+                       from versions group by all
+                     ) where now.type = ? and not now.gone and start_time >= ? group by 1
+                   ) as awaited where awaited.id = bearing.id""",
+                [FORECAST, since],
+            )
+            self.sql.unregister("versions")
+
+    def children(self, table: str) -> dict[str, tuple[str, ...]]:
+        """Ids of the living rows of a table by user."""
+        self.load(table)
+        rows = self.sql.execute(
+            f"select user_id::varchar, list(id::varchar order by id) from known_{table}"  # noqa: S608 - a name of ours
+            " where not gone and user_id is not null group by 1"
+        ).fetchall()
+        return {user: tuple(ids) for user, ids in rows}
+
+    def _max(self, query: str) -> datetime | None:
+        row = self.sql.execute(query).fetchone()
+        return None if row is None or row[0] is None else row[0].astimezone(timezone.utc)

@@ -1,0 +1,91 @@
+"""What the lake remembers of a fan-out, bucket by bucket, as application transactions of the tables it feeds.
+
+`financials/64/017` is up to when the parents of bucket 17 were asked; `financials/64/017/sessions` how much of the
+lake's sessions was known then (microseconds of the newest read); `session_tariffs/64/017/back` how far back into
+history; `rewards/served` and `rewards/unserved` when the tenant last turned out to have, or not to have, such a path.
+Does not belong here: what follows from a mark (choosing.py), committing marks (pipelines/lake).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+
+from pipelines.contract.fan_outs import BUCKETS, FanOut, Worth
+from pipelines.lake import ChildTable
+from pipelines.lake.changelog import from_version, to_version
+
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+MICROSECOND = timedelta(microseconds=1)
+BACK = "back"
+BACK_FROM = datetime(9999, 1, 1, tzinfo=timezone.utc)
+"""Transactions only rise, history is asked backwards: so what is kept is the distance from here."""
+ALL_OF_IT = 2**62
+"""The distance of a bucket whose history has been asked to its beginning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One bucket's state; None: never.
+
+    until: up to when its parents were asked. seen: by watched table, up to which read time that table was known.
+    back: sessions that started before are still to be asked, None where there are none left.
+    """
+
+    bucket: int
+    until: datetime | None = None
+    seen: Mapping[str, datetime | None] = field(default_factory=dict)
+    back: datetime | None = None
+
+
+def app_id(table: str, bucket: int, about: str = "") -> str:
+    """The name of a bucket's transaction."""
+    return f"{table}/{BUCKETS}/{bucket:03d}" + (f"/{about}" if about else "")
+
+
+def read_marks(fan_out: FanOut, tables: Mapping[str, ChildTable]) -> list[Mark]:
+    """The state of every bucket: where a fan-out feeds several tables, that of the one that is furthest behind."""
+    return [_mark(fan_out, tables, bucket) for bucket in range(BUCKETS)]
+
+
+def _mark(fan_out: FanOut, tables: Mapping[str, ChildTable], bucket: int) -> Mark:
+    def least(about: str = "") -> int | None:
+        versions = [table.mark(app_id(name, bucket, about)) for name, table in tables.items()]
+        known = [version for version in versions if version is not None]
+        return min(known) if len(known) == len(versions) else None
+
+    until = least()
+    if until is None:
+        return Mark(bucket)
+    back = least(BACK) if Worth.BACKFILL in fan_out.worth else None
+    return Mark(
+        bucket,
+        until=from_version(until),
+        seen={name: _read_time(least(name)) for name in set(fan_out.watches.values())},
+        back=None if back is None or back >= ALL_OF_IT else BACK_FROM - back * MICROSECOND,
+    )
+
+
+def bucket_versions(
+    table: str,
+    buckets: Iterable[int],
+    until: datetime,
+    seen: Mapping[str, datetime | None],
+    back: datetime | None,
+    *,
+    is_backwards: bool,
+) -> dict[str, int]:
+    """The transactions of finished buckets. back: how far back history was asked, None to its beginning."""
+    versions = {}
+    for bucket in buckets:
+        versions[app_id(table, bucket)] = to_version(until)
+        for name, newest in seen.items():
+            versions[app_id(table, bucket, name)] = 0 if newest is None else (newest - EPOCH) // MICROSECOND
+        if is_backwards:
+            versions[app_id(table, bucket, BACK)] = ALL_OF_IT if back is None else (BACK_FROM - back) // MICROSECOND
+    return versions
+
+
+def _read_time(version: int | None) -> datetime | None:
+    return None if version is None else EPOCH + version * MICROSECOND

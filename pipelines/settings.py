@@ -118,6 +118,9 @@ class SyncSettings(BaseSettings):
     backfill_requests: Annotated[int, Field(ge=1, le=100_000_000)] = Field(
         default=50_000, description="Requests that one night spends on the history of one fan-out"
     )
+    fan_out_group: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default=2_000, description="Parents that are asked between two commits; what a kill costs at the most"
+    )
     probe_nights: Annotated[int, Field(ge=1, le=366)] = Field(
         default=30, description="Within so many nights every location without solar energy is asked whether it has some"
     )

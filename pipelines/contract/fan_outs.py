@@ -40,7 +40,7 @@ class Worth(Enum):
     New parents and those that failed before are always asked, whatever is declared.
     """
 
-    FAILED = "failed before"
+    FAILED = "left from before"
     NEW = "new"
     EDITED = "changed"
     """Its own row changed since it was last asked."""
@@ -49,6 +49,7 @@ class Worth(Enum):
     SESSIONS = "sessions changed"
     """New, ended or corrected sessions of the user."""
     PAYOUTS = "payouts changed"
+    TARIFFS = "tariff changed"
     RECENT = "in the correction range"
     """Sessions that started or ended within the correction range; of the user, or the session itself."""
     UNFINISHED = "goes on"
@@ -164,6 +165,7 @@ class FanOut:
             Worth.VEHICLES: "vehicles",
             Worth.SESSIONS: "sessions",
             Worth.PAYOUTS: "payouts",
+            Worth.TARIFFS: "location_tariffs",
         }
         return {reason: table for reason, table in tables.items() if reason in self.worth}
 
@@ -263,7 +265,7 @@ FAN_OUTS: dict[str, FanOut] = {
             "charging_locations",
             ENDPOINTS["dynamic_tariffs"],
             Form.WINDOWS,
-            frozenset({Worth.FAILED, Worth.NEW, Worth.BEARING, Worth.TURN, Worth.DEEP}),
+            frozenset({Worth.FAILED, Worth.NEW, Worth.TARIFFS, Worth.BEARING, Worth.TURN, Worth.DEEP}),
             span=Span("startTime", "endTime", longest_days=14, ahead_days=7, back="price_overlap_days"),
             none=frozenset({400}),
             known_from="location_tariffs",

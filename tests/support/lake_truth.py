@@ -65,6 +65,8 @@ def expected(items, key=("id",)):
 def held(lake, table, key=("id",)):
     """The current rows of a lake table by key, content columns that are not null; read by DuckDB."""
     files = DeltaTable(str(Path(lake) / table)).file_uris()
+    if not files:
+        return {}
     connection = duckdb.connect()
     connection.execute("set TimeZone = 'UTC'")
     parts = ", ".join(key)

@@ -33,7 +33,7 @@ _OTHERS = {
 class Plan:
     """Whom to ask. parents: how many there are; asked and skipped: how many of them, by the first reason that holds.
 
-    buckets: those whose state moves on when the plan has been carried out.
+    buckets: those whose state moves on when the plan has been carried out; untouched: those that never were asked.
     seen: the newest read time of each watched table. back: how far back history is asked, None: to its beginning.
     gone: pending parents that are no parents any more.
     """
@@ -46,6 +46,8 @@ class Plan:
     back: datetime | None
     asks: Iterator[Ask] = field(repr=False)
     gone: Sequence[str] = ()
+    deep: bool = False
+    untouched: frozenset[int] = frozenset()
 
 
 def choose(known: Known, fan_out: FanOut, marks: Sequence[Mark], pending: Sequence[Record], tonight: Tonight) -> Plan:
@@ -82,6 +84,8 @@ class _Chooser:
             back=back,
             asks=self._asks(),
             gone=self._gone(),
+            deep=self._tonight.deep,
+            untouched=frozenset(mark.bucket for mark in marks if mark.until is None),
         )
 
     def plan_of_range(self, window: Window) -> Plan:
@@ -195,7 +199,7 @@ class _Chooser:
     def _is_history(self, row: dict[str, Any], reasons: Sequence[Worth]) -> bool:
         if self._fan_out.form is not Form.WINDOWS:
             return False
-        whole = {Worth.NEW, Worth.TURN, Worth.PROBE}
+        whole = {Worth.NEW, Worth.TARIFFS, Worth.TURN, Worth.PROBE}
         return bool(whole.intersection(reasons)) or (Worth.DEEP in reasons and not row["is_bearing"])
 
     def _since(self, row: dict[str, Any], reasons: Sequence[Worth]) -> datetime | None:

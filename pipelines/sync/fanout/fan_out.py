@@ -28,8 +28,6 @@ from pipelines.sync.fanout.rich import ask_rich
 from pipelines.sync.fanout.writing import TableWriter
 from pipelines.sync.windows import Window, shifted
 
-GROUP_ASKS = 2_000
-"""Parents that are asked before a commit: what a kill costs at the most, beside those in flight."""
 BEFORE = timedelta(days=2)
 """How long before its parent's begin a row may lie, for a price that began to hold earlier."""
 OUTAGE = 25
@@ -54,13 +52,14 @@ class Outage(Exception):
 class Outcome:
     """What became of a plan's parents so far.
 
-    vanished: gone when they were asked. failed: asked again the next time. unfinished: their history is long.
+    vanished: gone when they were asked. failed: asked again the next time. unfinished: their history is long. postponed: never asked yet, and too many for a night.
     """
 
     finished: int = 0
     vanished: int = 0
     failed: int = 0
     unfinished: int = 0
+    postponed: int = 0
     in_a_row: int = 0
 
 
@@ -73,7 +72,10 @@ class _Group:
 
 
 class FanOutSync:
-    """Carries out one plan. Use once."""
+    """Carries out one plan. Use once.
+
+    group_asks: parents between two commits. most_asks: parents of a first reading in one night.
+    """
 
     def __init__(
         self,
@@ -83,6 +85,8 @@ class FanOutSync:
         *,
         run_id: str,
         slice_rows: int,
+        group_asks: int,
+        most_asks: int,
         side_by_side: int,
         progress: Callable[[str, int], None],
     ) -> None:
@@ -92,6 +96,9 @@ class FanOutSync:
         self._pending = pending
         self._run_id = run_id
         self._slice_rows = slice_rows
+        self._group_asks = group_asks
+        self._most_asks = most_asks
+        self._asks_made = 0
         self._side_by_side = side_by_side
         self._progress = progress
         self._pieces: list[Piece] = []
@@ -105,8 +112,12 @@ class FanOutSync:
 
     async def run(self, plan: Plan) -> None:
         """Ask, commit, move the buckets' state on. Raises Outage, CredentialsRefused."""
-        for group in _groups(plan):
+        for group in _groups(plan, self._group_asks):
+            if self._asks_made >= self._most_asks and plan.untouched.issuperset(group.buckets):
+                self.outcome.postponed += len(group.asks)
+                continue
             await self._run_group(group, plan)
+            self._asks_made += len(group.asks)
             if not self._goes_on():
                 break
 
@@ -214,6 +225,7 @@ class FanOutSync:
             plan.seen,
             plan.back,
             is_backwards=Worth.BACKFILL in self._fan_out.worth,
+            deep=plan.deep,
         )
 
     async def _ask_about(self, doubtful: set[str], pieces: Sequence[Piece]) -> tuple[list[Piece], set[str]]:
@@ -276,13 +288,13 @@ class FanOutSync:
             writer.asides.resolve(record["id"] for record in writer.asides.pending() if record["parent_id"] in done)
 
 
-def _groups(plan: Plan) -> Iterator[_Group]:
-    """The plan's asks, cut between buckets; buckets without any go along with the next."""
+def _groups(plan: Plan, size: int) -> Iterator[_Group]:
+    """The plan's asks, cut between buckets, `size` or more together; buckets without any go along with the next."""
     buckets: list[int] = []
     asks: list[Ask] = []
     waiting = iter(plan.buckets)
     for bucket, mine in groupby(plan.asks, key=lambda ask: ask.bucket):
-        if len(asks) >= GROUP_ASKS:
+        if len(asks) >= size:
             yield _Group(tuple(buckets), asks)
             buckets, asks = [], []
         asks.extend(mine)

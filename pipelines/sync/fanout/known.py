@@ -91,12 +91,15 @@ class Known:
         return newest
 
     def bearing(self, fan_out: str, since: datetime) -> None:
-        """Make `bearing`: (id, known_since, forecast_from) of the parents that have, or ever had, what is asked for.
+        """Make `bearing`: the parents that have, or ever had, what is asked for.
 
-        since: how old a price may be and still be awaited as an actual.
+        Columns: id; known_since when; changed_at, when what makes them bear last changed; forecast_from, the earliest
+        price that is awaited as an actual. since: how old such a price may be.
         """
         self.sql.execute(
-            "create or replace table bearing (id uuid, known_since timestamptz, forecast_from timestamptz)"
+            """create or replace table bearing (
+                 id uuid, known_since timestamptz, changed_at timestamptz, forecast_from timestamptz
+               )"""
         )
         if fan_out == "dynamic_tariffs":
             self._bearing_dynamic(since)
@@ -113,7 +116,7 @@ class Known:
             self.sql.register("versions", versions)
             alive = "true" if ever else "not gone"
             self.sql.execute(
-                f"""insert into bearing select distinct {column}::uuid, null::timestamptz, null::timestamptz from (
+                f"""insert into bearing select distinct {column}::uuid, null, null, null from (
                       select {column}, {", ".join(keys)}, arg_max(_deleted, _synced_at) as gone
                       from versions group by all
                     ) where {alive}"""  # noqa: S608 - names of the contract
@@ -125,8 +128,13 @@ class Known:
         with self._lake.reading(tariffs, ["charging_location_id", "tariffs", "_synced_at"]) as versions:
             self.sql.register("versions", versions)
             self.sql.execute(
-                """insert into bearing select charging_location_id::uuid, min(_synced_at), null from versions
-                   where list_contains(list_transform(tariffs, lambda tariff: tariff.type), ?) group by 1""",
+                """insert into bearing
+                   select id, min(told_at) filter (is_dynamic), max(told_at), null from (
+                     select charging_location_id::uuid as id, _synced_at as told_at,
+                            coalesce(list_contains(list_transform(tariffs, lambda tariff: tariff.type), ?), false)
+                              as is_dynamic
+                     from versions
+                   ) group by id having bool_or(is_dynamic)""",
                 [DYNAMIC],
             )
             self.sql.unregister("versions")

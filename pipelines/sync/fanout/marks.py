@@ -1,8 +1,9 @@
 """What the lake remembers of a fan-out, bucket by bucket, as application transactions of the tables it feeds.
 
-`financials/64/017` is up to when the parents of bucket 17 were asked; `financials/64/017/sessions` how much of the
-lake's sessions was known then (microseconds of the newest read); `session_tariffs/64/017/back` how far back into
-history; `rewards/served` and `rewards/unserved` when the tenant last turned out to have, or not to have, such a path.
+`financials/64/017` is up to when the parents of bucket 17 were asked, `financials/64/017/deep` the same of deep runs;
+`financials/64/017/sessions` how much of the lake's sessions was known then (microseconds of the newest read);
+`session_tariffs/64/017/back` how far back into history; `rewards/served` and `rewards/unserved` when the tenant last
+turned out to have, or not to have, such a path.
 Does not belong here: what follows from a mark (choosing.py), committing marks (pipelines/lake).
 """
 
@@ -19,6 +20,7 @@ from pipelines.lake.changelog import from_version, to_version
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 MICROSECOND = timedelta(microseconds=1)
 BACK = "back"
+DEEP = "deep"
 BACK_FROM = datetime(9999, 1, 1, tzinfo=timezone.utc)
 """Transactions only rise, history is asked backwards: so what is kept is the distance from here."""
 ALL_OF_IT = 2**62
@@ -31,12 +33,19 @@ class Mark:
 
     until: up to when its parents were asked. seen: by watched table, up to which read time that table was known.
     back: sessions that started before are still to be asked, None where there are none left.
+    deep: up to when its parents were asked by a deep run.
     """
 
     bucket: int
     until: datetime | None = None
     seen: Mapping[str, datetime | None] = field(default_factory=dict)
     back: datetime | None = None
+    deep: datetime | None = None
+
+    def is_due(self, until: datetime, *, deep: bool) -> bool:
+        """Whether time has passed since a run of this depth, or a deeper one, asked the bucket's parents."""
+        last = self.deep if deep else self.until
+        return last is None or last < until
 
 
 def app_id(table: str, bucket: int, about: str = "") -> str:
@@ -58,12 +67,14 @@ def _mark(fan_out: FanOut, tables: Mapping[str, ChildTable], bucket: int) -> Mar
     until = least()
     if until is None:
         return Mark(bucket)
+    deep = least(DEEP)
     back = least(BACK) if Worth.BACKFILL in fan_out.worth else None
     return Mark(
         bucket,
         until=from_version(until),
         seen={name: _read_time(least(name)) for name in set(fan_out.watches.values())},
         back=None if back is None or back >= ALL_OF_IT else BACK_FROM - back * MICROSECOND,
+        deep=None if deep is None else from_version(deep),
     )
 
 
@@ -75,6 +86,7 @@ def bucket_versions(
     back: datetime | None,
     *,
     is_backwards: bool,
+    deep: bool,
 ) -> dict[str, int]:
     """The transactions of finished buckets. back: how far back history was asked, None to its beginning."""
     versions = {}
@@ -82,6 +94,8 @@ def bucket_versions(
         versions[app_id(table, bucket)] = to_version(until)
         for name, newest in seen.items():
             versions[app_id(table, bucket, name)] = 0 if newest is None else (newest - EPOCH) // MICROSECOND
+        if deep:
+            versions[app_id(table, bucket, DEEP)] = to_version(until)
         if is_backwards:
             versions[app_id(table, bucket, BACK)] = ALL_OF_IT if back is None else (BACK_FROM - back) // MICROSECOND
     return versions

@@ -78,7 +78,7 @@ class Reasons:
             f"""create or replace table parents as
                 select k.id, k.user_id, k.begun, k.ended, k.is_final, k.seen,
                        coalesce(b.known_since, k.first_seen) as first_seen,
-                       b.id is not null as is_bearing, b.forecast_from,
+                       b.id is not null as is_bearing, b.forecast_from, b.changed_at,
                        {bucket_sql("k.id::varchar")} as bucket,
                        ('0x' || substr(md5(k.id::varchar), 9, 8))::ubigint as draw
                 from known_{self._fan_out.parent} k left join bearing b on b.id = k.id
@@ -92,7 +92,9 @@ class Reasons:
             "bucket": pa.array([mark.bucket for mark in marks], pa.uint8()),
             "until": pa.array([mark.until for mark in marks], _INSTANT),
             "back": pa.array([mark.back for mark in marks], _INSTANT),
-            "is_due": pa.array([mark.until is None or mark.until < self._tonight.until for mark in marks], pa.bool_()),
+            "is_due": pa.array(
+                [mark.is_due(self._tonight.until, deep=self._tonight.deep) for mark in marks], pa.bool_()
+            ),
             "last_night": pa.array([night_of(mark.until) for mark in marks], pa.int64()),
         } | {f"seen_{name}": pa.array([mark.seen.get(name) for mark in marks], _INSTANT) for name in watched}
         self._replace("marks", pa.table(columns))
@@ -201,6 +203,7 @@ class Reasons:
             Worth.VEHICLES: "vehicles_changed",
             Worth.SESSIONS: "sessions_changed",
             Worth.PAYOUTS: "payouts_changed",
+            Worth.TARIFFS: "changed_at > seen_location_tariffs",
             Worth.RECENT: "is_due and "
             + (f"(begun >= {reach} or ended >= {reach})" if self.is_of_sessions else "is_recent"),
             Worth.UNFINISHED: "is_due and not is_final",

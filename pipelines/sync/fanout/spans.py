@@ -60,7 +60,8 @@ def requests_of(fan_out: FanOut, ask: Ask, until: datetime) -> int:
         return 1
     parts = stretches(ask, shifted(until, timedelta(days=span.ahead_days)))
     if span.empty_windows is not None and ask.is_history:
-        return span.empty_windows
+        # 404 says at once that there never was any
+        return 1
     return sum(-(-(part.upper - part.lower) // timedelta(days=span.longest_days)) for part in parts)
 
 

@@ -117,6 +117,8 @@ async def _carry_out(
         lake.pending_parents(),
         run_id=run.run_id,
         slice_rows=run.settings.slice_rows,
+        group_asks=run.settings.fan_out_group,
+        most_asks=run.settings.backfill_requests,
         side_by_side=run.side_by_side,
         progress=run.progress,
     )
@@ -135,6 +137,8 @@ async def _carry_out(
             )
         if sync.outcome.vanished:
             report.notes.append(f"{sync.outcome.vanished} parents were gone when they were asked")
+        if sync.outcome.postponed:
+            report.notes.append(f"{sync.outcome.postponed} parents are asked for the first time in later nights")
         if sync.outcome.unfinished:
             report.notes.append(f"the history of {sync.outcome.unfinished} parents goes on the next night")
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from demo.run import credentials
-from pipelines import console
+from pipelines import console, views
 from pipelines.errors import ChargelakeError
 from pipelines.settings import LakeSettings, load
 
@@ -62,6 +62,9 @@ def tour() -> int:
     with _running_tenant(state) as address:
         os.environ |= credentials(address)
         os.environ.setdefault("CHARGELAKE_TIME_ZONE", "Europe/Oslo")
+        # the defaults are polite to a tenant that serves others; this one is ours alone
+        os.environ.setdefault("CHARGELAKE_MAX_REQUESTS_PER_SECOND", "2000")
+        os.environ.setdefault("CHARGELAKE_MAX_CONCURRENCY", "16")
         console.out.print(
             f"The demo tenant answers at {address}. Its clock stands where its data ends.", highlight=False
         )
@@ -76,7 +79,7 @@ def _night(settings: LakeSettings, *, again: bool) -> int:
     console.out.print("The night begins: pull, build, publish ...")
     with console.sync_progress() as progress:
         night = run_night(progress)
-    console.show_night(night, as_json=False)
+    views.show_night(night, as_json=False)
     if again:
         written = sum(report.rows_written for report in night.sync.collections)
         requests = sum(report.counters.requests for report in night.sync.collections)

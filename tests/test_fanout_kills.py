@@ -12,8 +12,8 @@ from support.other_tenant import serving
 from support.other_under import full
 from support.syncing import asked, sync, wrong_tables
 
-from pipelines.lake import Lake
 from pipelines.contract import RESOURCES
+from pipelines.lake import Lake
 
 
 def start_sync(env, home, *arguments, **settings):

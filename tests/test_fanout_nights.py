@@ -41,11 +41,11 @@ CHOICES = [
 
 @pytest.mark.parametrize("choices", CHOICES)
 def test_every_table_is_the_tenants_through_nights_and_a_deep_run(tmp_path, choices):
-    tenant, rng = full(21, users=25, sessions=250, **choices), random.Random(921)
+    tenant, rng = full(21, users=20, sessions=200, days=40, **choices), random.Random(921)
     with serving(tenant) as env:
         assert sync(env, tmp_path).status is Status.COMPLETE
         assert wrong_tables(tenant, tmp_path) == {}
-        for _ in range(3):
+        for _ in range(2):
             tenant.night(rng)
             assert sync(env, tmp_path).status is Status.COMPLETE
             assert wrong_tables(tenant, tmp_path) == {}
@@ -55,7 +55,7 @@ def test_every_table_is_the_tenants_through_nights_and_a_deep_run(tmp_path, choi
 
 
 def test_again_with_the_same_end_asks_no_parent_and_writes_nothing(tmp_path):
-    tenant = full(22, users=15, sessions=120)
+    tenant = full(22, users=15, sessions=120, days=30)
     with serving(tenant) as env:
         sync(env, tmp_path, until=tenant.now)
         before = versions(tmp_path)
@@ -67,7 +67,7 @@ def test_again_with_the_same_end_asks_no_parent_and_writes_nothing(tmp_path):
 
 
 def test_an_end_in_the_past_moves_nothing_back(tmp_path):
-    tenant = full(23, users=10, sessions=80)
+    tenant = full(23, users=10, sessions=80, days=30)
     with serving(tenant) as env:
         sync(env, tmp_path)
         before = versions(tmp_path)
@@ -78,7 +78,7 @@ def test_an_end_in_the_past_moves_nothing_back(tmp_path):
 
 def test_a_quiet_night_asks_only_where_something_can_have_changed(tmp_path):
     """With parents too many to ask all: new, changed and in their turn, nobody else."""
-    tenant, rng = full(24, users=60, sessions=300), random.Random(924)
+    tenant, rng = full(24, users=60, sessions=300, days=30), random.Random(924)
     with serving(tenant) as env:
         sync(env, tmp_path, ask_all_parents=0)
         tenant.night(rng)
@@ -98,7 +98,7 @@ def test_a_quiet_night_asks_only_where_something_can_have_changed(tmp_path):
 
 
 def test_a_user_who_fails_is_named_kept_and_asked_first_the_next_time(tmp_path):
-    tenant, rng = full(25, users=12, sessions=120), random.Random(925)
+    tenant, rng = full(25, users=12, sessions=120, days=30), random.Random(925)
     ill = sorted(tenant.rows["users"])[5]
     tenant.failing_users.add(ill)
     others = [name for name in KEYS if name != "payouts"]
@@ -125,7 +125,7 @@ def test_a_user_who_fails_is_named_kept_and_asked_first_the_next_time(tmp_path):
 
 
 def test_a_user_who_vanishes_between_listing_and_asking_is_no_error_and_loses_nothing(tmp_path):
-    tenant, rng = full(26, users=10, sessions=100), random.Random(926)
+    tenant, rng = full(26, users=10, sessions=100, days=30), random.Random(926)
     with serving(tenant) as env:
         sync(env, tmp_path)
         gone = sorted(tenant.rows["users"])[3]
@@ -143,7 +143,7 @@ def test_a_user_who_vanishes_between_listing_and_asking_is_no_error_and_loses_no
 
 def test_one_empty_answer_by_mistake_deletes_nothing(tmp_path):
     """Rows that an answer lacks are asked about again at once; only what two answers lack is gone."""
-    tenant = full(27, users=10, sessions=100)
+    tenant = full(27, users=10, sessions=100, days=30)
     with serving(tenant) as env:
         sync(env, tmp_path)
         seen = set()
@@ -164,7 +164,7 @@ def test_one_empty_answer_by_mistake_deletes_nothing(tmp_path):
 
 
 def test_404_from_everyone_is_an_outage_and_no_deletion(tmp_path):
-    tenant = full(28, users=10, sessions=100)
+    tenant = full(28, users=10, sessions=100, days=30)
     with serving(tenant) as env:
         sync(env, tmp_path)
         before = tenant.truth("reward_rates")
@@ -177,7 +177,7 @@ def test_404_from_everyone_is_an_outage_and_no_deletion(tmp_path):
 
 
 def test_a_row_that_cannot_be_read_costs_its_neighbours_nothing_and_comes_back(tmp_path):
-    tenant = full(29, users=10, sessions=100)
+    tenant = full(29, users=10, sessions=100, days=30)
     broken = tenant.truth("financials")[7]["sessionId"]
     tenant.mangle = lambda _path, items: [
         item | {"chargedEnergy": "a lot"} if item.get("sessionId") == broken and "savings" in item else item
@@ -196,7 +196,7 @@ def test_a_row_that_cannot_be_read_costs_its_neighbours_nothing_and_comes_back(t
 
 
 def test_history_is_asked_newest_first_within_a_nights_budget_until_it_is_all_there(tmp_path):
-    tenant = full(30, users=10, sessions=150)
+    tenant = full(30, users=10, sessions=150, days=60)
     begun = {row["id"]: row["startTime"] for row in tenant.rows["sessions"].values()}
     nights = 0
     with serving(tenant) as env:
@@ -218,12 +218,13 @@ def test_history_is_asked_newest_first_within_a_nights_budget_until_it_is_all_th
 
 
 def test_a_first_reading_of_many_users_takes_several_nights_bucket_by_bucket(tmp_path):
-    tenant = full(34, users=40, sessions=40)
+    tenant = full(34, users=40, sessions=40, days=30)
     asked_users = []
     with serving(tenant) as env:
         for _ in range(3):
             tenant.requests.clear()
-            run = sync(env, tmp_path, backfill_requests=15, fan_out_group=5, ask_all_parents=0)
+            few = {"backfill_requests": 15, "fan_out_group": 5, "ask_all_parents": 0}
+            run = sync(env, tmp_path, collections=("users", "messages"), **few)
             asked_users.append({path.split("/")[1] for path in asked(tenant, "/messages")})
             tenant.now += timedelta(minutes=1)
     assert sum(map(len, asked_users)) == 40
@@ -233,7 +234,7 @@ def test_a_first_reading_of_many_users_takes_several_nights_bucket_by_bucket(tmp
 
 
 def test_a_location_that_turns_dynamic_gets_its_whole_history_and_forecasts_become_actuals(tmp_path):
-    tenant = full(31, users=12, sessions=50)
+    tenant = full(31, users=12, sessions=50, days=30)
     plain = next(
         name for name, tariff in tenant.tariffs.items() if tariff and tariff["tariffs"][0]["type"] == "Standard"
     )
@@ -245,9 +246,9 @@ def test_a_location_that_turns_dynamic_gets_its_whole_history_and_forecasts_beco
         tenant.tariffs[plain] = dynamic | {"chargingLocationId": plain}
         for _ in range(3):
             tenant.now += timedelta(days=3)
-            sync(env, tmp_path)
+            sync(env, tmp_path, collections=("location_tariffs", "dynamic_tariffs"))
             assert wrong_tables(tenant, tmp_path, ["dynamic_tariffs", "location_tariffs"]) == {}
-    assert sum(row["chargingLocationId"] == plain for row in tenant.truth("dynamic_tariffs")) > 24 * 14
+    assert sum(row["chargingLocationId"] == plain for row in tenant.truth("dynamic_tariffs")) > 24 * 7
 
 
 def test_resync_reads_a_range_of_every_parent_again_and_moves_no_watermark(tmp_path):
@@ -267,11 +268,11 @@ def test_resync_reads_a_range_of_every_parent_again_and_moves_no_watermark(tmp_p
 
 
 def test_states_grow_into_a_time_series(tmp_path):
-    tenant, rng = full(33, users=8, sessions=60), random.Random(933)
+    tenant, rng = full(33, users=8, sessions=60, days=30), random.Random(933)
     readings = set()
     with serving(tenant) as env:
         for _ in range(4):
-            sync(env, tmp_path)
+            sync(env, tmp_path, collections=("users", "vehicles", "vehicle_states"))
             readings |= {(row["vehicleId"], row["updatedAt"]) for row in tenant.truth("vehicle_states")}
             tenant.night(rng)
     from deltalake import DeltaTable

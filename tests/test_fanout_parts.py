@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import datetime, timedelta, timezone
+from itertools import pairwise
 from types import SimpleNamespace
 
 import duckdb
@@ -43,7 +44,7 @@ def covered(parts):
 def test_stretches_cover_what_is_asked_once_and_newest_first(created, since, left, is_history, end):
     window = None if left is None else Window(None, left)
     parts = stretches(ask(created_at=created, since=since, left=window, is_history=is_history), end)
-    for newer, older in zip(parts, parts[1:], strict=False):
+    for newer, older in pairwise(parts):
         assert older.upper <= newer.lower
     assert parts[0].upper == end
     if is_history:

@@ -70,8 +70,9 @@ class Merged:
             self._selections.clear()
 
     def prepare(self) -> None:
-        """Make what the first walk over the list would wait for."""
+        """Make what the first walks over the list would wait for."""
         self._order()
+        self._order_of_ends()
         heads = {each.template_at(NEVER_MS).head for each in self._things}
         for copy, _ in self._copies:
             for head in heads:

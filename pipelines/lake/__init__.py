@@ -5,7 +5,7 @@ Does not belong here: the API, HTTP, deciding what to ask or what is true (pipel
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -35,6 +35,7 @@ class Lake:
 
     def __init__(self, root: str) -> None:
         self.root = root.rstrip("/")
+        self._records: dict[str, RecordTable] = {}
 
     def make(self) -> None:
         """Make the lake's folder, so that a place that cannot be written is found before the first request."""
@@ -65,23 +66,29 @@ class Lake:
             yield DeltaStore(uri, schema, ()).scan(columns, months)
 
     def pending_parents(self) -> RecordTable:
-        return pending_parents_table(f"{self.root}/_pending_parents")
+        return self._record_table("_pending_parents", pending_parents_table)
 
     def holds(self, name: str) -> bool:
         """Whether a table has been made; asking does not make it."""
         return is_table(f"{self.root}/{name}")
 
     def quarantine(self) -> RecordTable:
-        return quarantine_table(f"{self.root}/_quarantine")
+        return self._record_table("_quarantine", quarantine_table)
 
     def drift(self) -> RecordTable:
-        return drift_table(f"{self.root}/_contract_drift")
+        return self._record_table("_contract_drift", drift_table)
 
     def reconciliation(self) -> RecordTable:
-        return reconciliation_table(f"{self.root}/_reconciliation")
+        return self._record_table("_reconciliation", reconciliation_table)
 
     def runs(self) -> RunTable:
         return RunTable(f"{self.root}/_runs")
+
+    def _record_table(self, name: str, opened: Callable[[str], RecordTable]) -> RecordTable:
+        """One object a table: every part of a run writes records, and opening a table costs milliseconds."""
+        if name not in self._records:
+            self._records[name] = opened(f"{self.root}/{name}")
+        return self._records[name]
 
 
 def _make_folder(folder: Path) -> None:

@@ -7,7 +7,7 @@ Does not belong here: which parents are asked, when absence means something (pip
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any, cast
 
 import duckdb
@@ -102,17 +102,16 @@ class ChildTable(ChangelogTable):
         self._time = column_name(resource.time) if resource.time else None
         self._buckets: frozenset[int] = frozenset()
         self._since: datetime | None = None
+        self._is_loaded = False
 
     def mark(self, app_id: str) -> int | None:
         """The version last committed under an application id."""
         return self._store.transaction(app_id)
 
     def newest_read(self) -> datetime | None:
-        with translated(self._store.uri), duckdb.connect(":memory:") as connection:
-            connection.execute("set TimeZone = 'UTC'")
-            connection.register("versions", self._store.scan(["_synced_at"]))
-            row = connection.execute("select max(_synced_at) from versions").fetchone()
-        return None if row is None or row[0] is None else row[0].astimezone(timezone.utc)
+        with translated(self._store.uri):
+            newest = [pc.max(batch.column(0)).as_py() for batch in self._store.scan(["_synced_at"])]
+        return max(filter(None, newest), default=None)
 
     def __len__(self) -> int:
         """Keys that are held and not deleted, of all parents."""
@@ -129,7 +128,7 @@ class ChildTable(ChangelogTable):
         """From now on compare with rows of parents in these buckets; since: rows from then on will be enough (None:
         all). It is a promise for speed only: earlier rows are fetched when they come.
         """
-        self._forget()
+        self._is_loaded = False
         self._buckets, self._since = frozenset(buckets), since
 
     def empty(self) -> pa.Table:
@@ -186,12 +185,12 @@ class ChildTable(ChangelogTable):
         return self._index_of_children()
 
     def _index_of_children(self) -> ChildIndex:
-        if not isinstance(self._index, ChildIndex):
-            index = ChildIndex()
+        index = self._index if isinstance(self._index, ChildIndex) else ChildIndex()
+        if index is not self._index or not self._is_loaded:
             with translated(self._store.uri):
                 index.load_of(self._versions(), self._buckets)
-            self._index = index
-        return self._index
+            self._index, self._is_loaded = index, True
+        return index
 
     def _versions(self, *more: str) -> pa.RecordBatchReader:
         keys = [column_name(path) for path in self.resource.key]

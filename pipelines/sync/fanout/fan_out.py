@@ -52,7 +52,8 @@ class Outage(Exception):
 class Outcome:
     """What became of a plan's parents so far.
 
-    vanished: gone when they were asked. failed: asked again the next time. unfinished: their history is long. postponed: never asked yet, and too many for a night.
+    vanished: gone when they were asked. failed: asked again the next time. unfinished: their history is long.
+    postponed: never asked yet, and too many for a night.
     """
 
     finished: int = 0

@@ -1,11 +1,11 @@
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format lock audit clean
+.PHONY: help install demo test lint format lock audit bench-requests clean
 
 PYTHON ?= python3
 BIN := .venv/bin
 
 help: ## show what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-15s %s\n", $$1, $$2}'
 
 .venv/installed: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "chargelake needs Python 3.11, 3.12 or 3.13: make PYTHON=python3.11 ...")'
@@ -38,6 +38,10 @@ lock: ## renew requirements.lock from pyproject.toml (needs uv)
 
 audit: .venv/installed ## look the locked packages up in the registry's advisories
 	$(BIN)/pip-audit --requirement requirements.lock --no-deps --disable-pip
+
+bench-requests: .venv/installed ## count the requests of nights on the demo tenant and on one of 20,000 users (20 minutes)
+	$(BIN)/python -m benchmarks.requests
+	$(BIN)/python -m benchmarks.requests --copies 206 --newest-sessions 5
 
 clean: ## remove the environment and the demo's data
 	rm -rf .venv data

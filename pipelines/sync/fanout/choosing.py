@@ -35,6 +35,7 @@ class Plan:
 
     buckets: those whose state moves on when the plan has been carried out; untouched: those that never were asked.
     seen: the newest read time of each watched table. back: how far back history is asked, None: to its beginning.
+    failed: those that an earlier run had to leave, who come first; asks: all others.
     gone: pending parents that are no parents any more.
     """
 
@@ -45,6 +46,7 @@ class Plan:
     seen: Mapping[str, datetime | None]
     back: datetime | None
     asks: Iterator[Ask] = field(repr=False)
+    failed: Sequence[Ask] = field(default=(), repr=False)
     gone: Sequence[str] = ()
     deep: bool = False
     untouched: frozenset[int] = frozenset()
@@ -82,7 +84,8 @@ class _Chooser:
             buckets=tuple(mark.bucket for mark in marks),
             seen=seen,
             back=back,
-            asks=self._asks(),
+            asks=self._asks("not has_failed"),
+            failed=list(self._asks("has_failed")),
             gone=self._gone(),
             deep=self._tonight.deep,
             untouched=frozenset(mark.bucket for mark in marks if mark.until is None),
@@ -158,8 +161,8 @@ class _Chooser:
         ).fetchall()
         return [parent for (parent,) in rows]
 
-    def _asks(self) -> Iterator[Ask]:
-        """Bucket by bucket; first those that failed before, then the newest."""
+    def _asks(self, which: str) -> Iterator[Ask]:
+        """Bucket by bucket, the newest first. which: a condition in SQL."""
         flags = ", ".join(flag(reason) for reason in Worth)
         children = self._children()
         rows = self._sql.cursor()
@@ -167,7 +170,7 @@ class _Chooser:
             f"""select id::varchar as id, user_id::varchar as user_id, bucket, begun, until, sessions_since,
                        recent_since, forecast_from, is_bearing, has_failed, asked_from, asked_until, failing_since,
                        attempts, {flags}
-                from chosen order by bucket, has_failed desc, begun desc nulls last, id"""  # noqa: S608 - names of ours
+                from chosen where {which} order by bucket, begun desc nulls last, id"""  # noqa: S608 - names of ours
         )
         for batch in rows.to_arrow_reader(FETCHED):
             for row in batch.to_pylist():

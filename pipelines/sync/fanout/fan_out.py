@@ -15,7 +15,7 @@ from itertools import groupby
 
 from pipelines.contract import FanOut
 from pipelines.contract.fan_outs import Form, Worth
-from pipelines.errors import ApiError, CredentialsRefused, NotPermitted
+from pipelines.errors import ApiError, CredentialsRefused, HostUnreachable, NotPermitted
 from pipelines.lake import RecordTable
 from pipelines.sync.fanout.ask import Ask, Piece
 from pipelines.sync.fanout.asking import Asking, Interrupted
@@ -113,6 +113,8 @@ class FanOutSync:
 
     async def run(self, plan: Plan) -> None:
         """Ask, commit, move the buckets' state on. Raises Outage, CredentialsRefused."""
+        if plan.failed:
+            await self._run_group(_Group((), list(plan.failed)), plan)
         for group in _groups(plan, self._group_asks):
             if self._asks_made >= self._most_asks and plan.untouched.issuperset(group.buckets):
                 self.outcome.postponed += len(group.asks)
@@ -186,7 +188,8 @@ class FanOutSync:
         if isinstance(error, CredentialsRefused) and not isinstance(error, NotPermitted):
             raise error
         self._leave(Left(ask, stop.left, None if error is None else str(error)))
-        if error is not None:
+        # one that failed before says nothing of the others, unless nobody answers at all
+        if error is not None and (Worth.FAILED not in ask.reasons or isinstance(error, HostUnreachable)):
             self.outcome.in_a_row += 1
             if self.outcome.in_a_row >= OUTAGE:
                 raise Outage(f"{OUTAGE} parents in a row failed, the last one with: {error}")

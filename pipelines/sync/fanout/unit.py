@@ -90,7 +90,7 @@ def plan_unit(known: Known, lake: Lake, fan_out: FanOut, tonight: Tonight) -> tu
         marks = read_marks(fan_out, tables)
         pending = _pending(lake, fan_out) if lake.holds("_pending_parents") else []
     plan = choose(known, fan_out, marks, pending, tonight)
-    return plan, sum(requests_of(fan_out, ask, tonight.until) for ask in plan.asks)
+    return plan, sum(requests_of(fan_out, ask, tonight.until) for ask in (*plan.failed, *plan.asks))
 
 
 async def _carry_out(

@@ -41,7 +41,7 @@ audit: .venv/installed ## look the locked packages up in the registry's advisori
 
 bench-requests: .venv/installed ## count the requests of nights on the demo tenant and on one of 20,000 users (20 minutes)
 	$(BIN)/python -m benchmarks.requests
-	$(BIN)/python -m benchmarks.requests --copies 206 --newest-sessions 5
+	$(BIN)/python -m benchmarks.requests --copies 206 --newest-sessions 5 --without solar_energy,dynamic_tariffs
 
 clean: ## remove the environment and the demo's data
 	rm -rf .venv data

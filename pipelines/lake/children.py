@@ -32,6 +32,10 @@ JUDGED = schema_of(
 """Answers that are whole for a parent: within [lower, upper) where the table is told apart by time, null is open."""
 
 
+LARGE_INDEX = 500_000
+"""Rows, about 70 bytes each, from which on it pays to forget those of finished parents."""
+
+
 def bucket_sql(id_: str) -> str:
     """SQL: the bucket of an id, the same on every machine and in every version of DuckDB."""
     return f"(('0x' || substr(md5({id_}), 1, 8))::ubigint % {BUCKETS})::utinyint"
@@ -54,6 +58,21 @@ class ChildIndex(KeyIndex):
                 from versions where {bucket_sql("_parent")} in ({chosen}) group by md5_number(_key)"""  # noqa: S608 - numbers and names of ours
         )
         self._db.unregister("versions")
+
+    def keep_only(self, parents: Collection[str]) -> None:
+        """Forget the rows of all other parents. The table is made anew: deleting would not give memory back."""
+        self._db.execute(
+            "create table kept as select held.* from held where parent in (select md5_number(unnest(?)))",
+            [list(parents)],
+        )
+        self._db.execute("drop table held")
+        self._db.execute("alter table kept rename to held")
+
+    @property
+    def size(self) -> int:
+        """Rows that it remembers, deleted ones included."""
+        row = self._db.execute("select count(*) from held").fetchone()
+        return int(row[0]) if row else 0
 
     def add(self, rows: pa.Table, *, only_unheld: bool) -> None:
         """Take over committed rows, which have `_parent` and `_at` too."""
@@ -130,6 +149,12 @@ class ChildTable(ChangelogTable):
         """
         self._is_loaded = False
         self._buckets, self._since = frozenset(buckets), since
+
+    def release(self, under_way: Collection[str]) -> None:
+        """Rows of parents that are not under way will not be compared any more: their memory may be given back."""
+        index = self._index
+        if isinstance(index, ChildIndex) and self._is_loaded and index.size > LARGE_INDEX:
+            index.keep_only(under_way)
 
     def empty(self) -> pa.Table:
         """No rows, for moving marks alone."""

@@ -30,6 +30,8 @@ from pipelines.sync.windows import Window, shifted
 
 BEFORE = timedelta(days=2)
 """How long before its parent's begin a row may lie, for a price that began to hold earlier."""
+WINDOWS_OF_A_PARENT = 20
+"""Of a year's history, about: by so much fewer parents make a group where each takes many requests."""
 OUTAGE = 25
 """Parents in a row that fail before the API counts as down, and the rest is left for another run."""
 
@@ -104,6 +106,7 @@ class FanOutSync:
         self._progress = progress
         self._pieces: list[Piece] = []
         self._buffered = 0
+        self._under_way: set[str] = set()
         self._left: dict[str, Left] = {}
         self._flushing = asyncio.Lock()
 
@@ -115,7 +118,8 @@ class FanOutSync:
         """Ask, commit, move the buckets' state on. Raises Outage, CredentialsRefused."""
         if plan.failed:
             await self._run_group(_Group((), list(plan.failed)), plan)
-        for group in _groups(plan, self._group_asks):
+        windows = self._fan_out.form is Form.WINDOWS
+        for group in _groups(plan, max(1, self._group_asks // WINDOWS_OF_A_PARENT) if windows else self._group_asks):
             if self._asks_made >= self._most_asks and plan.untouched.issuperset(group.buckets):
                 self.outcome.postponed += len(group.asks)
                 continue
@@ -164,6 +168,7 @@ class FanOutSync:
             await asyncio.gather(*workers, return_exceptions=True)
 
     async def _ask_one(self, ask: Ask) -> None:
+        self._under_way.add(ask.parent_id)
         try:
             async for piece in self._form(ask):
                 await self._take(piece)
@@ -172,6 +177,8 @@ class FanOutSync:
         else:
             self.outcome.finished += 1
             self.outcome.in_a_row = 0
+        finally:
+            self._under_way.discard(ask.parent_id)
         self._progress(self._fan_out.name, 1)
 
     async def _take(self, piece: Piece) -> None:
@@ -218,6 +225,7 @@ class FanOutSync:
             other = again.get(writer.name)
             sure = confirmed - (other.unreadable if other else frozenset())
             writer.commit(reads[writer.name], other, sure, at, self._marks(writer, finished, plan))
+            writer.table.release(self._under_way | {piece.ask.parent_id for piece in self._pieces})
 
     def _marks(self, writer: TableWriter, finished: _Group | None, plan: Plan | None) -> dict[str, int]:
         if finished is None or plan is None:

@@ -98,7 +98,10 @@ class Range(Config):
 
 
 def resync_job() -> JobDefinition:
-    @op(pool=API_POOL, description="Reads a range of one collection again and keeps what differs.")
+    @op(
+        pool=API_POOL,
+        description="Reads a range of a collection, and of what the same answers fill, again; keeps what differs.",
+    )
     def resync_range(context: OpExecutionContext, config: Range, surroundings: ResourceParam[Surroundings]) -> None:
         name = str(config.collection.value)
         with clear_failures():
@@ -109,13 +112,14 @@ def resync_job() -> JobDefinition:
                 lake=surroundings.lake(),
                 progress=surroundings.progress,
             )
-        report = run.collections[0]
-        surroundings.synced(report)
-        # an observation: a range read again does not make the table fresh
-        context.log_event(AssetObservation(key_of(name), metadata=numbers(report)))
-        if report.status is Status.FAILED:
-            raise Failure("; ".join(report.notes), allow_retries=False)
-        for note in report.notes:
+        for report in run.collections:
+            surroundings.synced(report)
+            # an observation: a range read again does not make the table fresh
+            context.log_event(AssetObservation(key_of(report.collection), metadata=numbers(report)))
+        notes = dict.fromkeys(note for report in run.collections for note in report.notes)
+        if run.status is Status.FAILED:
+            raise Failure("; ".join(notes), allow_retries=False)
+        for note in notes:
             context.log.warning(note)
 
     @job(

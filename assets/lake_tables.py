@@ -1,10 +1,11 @@
 """One asset for each lake table, generated from the contract, and the records that every sync leaves behind.
 
+Tables that the same answers fill are one step, and none of them can be pulled without the others.
 A collection that fails does not fail its step: its check `complete` fails, so that the models are still built from
 what the lake holds (docs/decisions/0006-dagster.md). Does not belong here: syncing (pipelines/sync).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -24,12 +25,12 @@ from dagster import (
     TableColumn,
     TableColumnConstraints,
     TableSchema,
-    asset,
+    multi_asset,
 )
 
 from assets.policies import API_POOL, FRESHNESS
 from assets.surroundings import Surroundings, clear_failures
-from pipelines.contract import RESOURCES, Resource
+from pipelines.contract import FAN_OUTS, LISTS, RESOURCES, FanOut, Resource
 from pipelines.errors import ApiUnavailable
 from pipelines.lake.schemas import OPERATIONS, SYSTEM_FIELDS, table_schema
 from pipelines.sync import CollectionReport, Order, Status, run_sync
@@ -46,6 +47,7 @@ RETRIES = 2
 _RECORDS = {
     "_runs": "One row for each collection of each sync run.",
     "_quarantine": "Rows that could not be read, as they came.",
+    "_pending_parents": "Users, locations, vehicles and sessions whose answers failed or whose history goes on.",
     "_contract_drift": "Where answers differ from what the API documents.",
     "_reconciliation": "Closed months, the API's count against ours; written by deep runs.",
 }
@@ -58,7 +60,7 @@ def key_of(name: str) -> AssetKey:
 
 
 def lake_tables() -> list[AssetsDefinition | AssetSpec]:
-    """An asset for each resource of the contract, and one for each table of records that syncs write beside it."""
+    """An asset for each lake table, in steps as they are asked, and one for each table of records written beside."""
     records = [
         AssetSpec(
             key_of(name),
@@ -70,44 +72,68 @@ def lake_tables() -> list[AssetsDefinition | AssetSpec]:
         )
         for name, schema in OPERATIONS.items()
     ]
-    return [*(_lake_table(resource) for resource in RESOURCES.values()), *records]
+    lists = [_step(name, (name,), place=place) for place, name in enumerate(LISTS)]
+    fan_outs = [
+        _step(fan_out.name, fan_out.tables, after=_upstream(fan_out), place=place)
+        for place, fan_out in enumerate(FAN_OUTS.values(), start=len(LISTS))
+    ]
+    return [*lists, *fan_outs, *records]
 
 
-def _lake_table(resource: Resource) -> AssetsDefinition:
-    key = key_of(resource.name)
-    parents_first = str(-list(RESOURCES).index(resource.name))
+def _upstream(fan_out: FanOut) -> list[AssetKey]:
+    """The table of those who are asked, and the tables that tell whether it is worth asking them."""
+    return [key_of(name) for name in dict.fromkeys((fan_out.parent, *sorted(fan_out.watches.values())))]
 
-    @asset(
-        key=key,
+
+def _step(name: str, tables: Sequence[str], *, after: Sequence[AssetKey] = (), place: int) -> AssetsDefinition:
+    """One step for the tables that the same answers fill. place: in the order of asking."""
+
+    @multi_asset(
+        name=f"{LAYER}__{name}",
+        specs=[_lake_table(RESOURCES[table], after) for table in tables],
+        check_specs=[
+            AssetCheckSpec(
+                COMPLETE,
+                asset=key_of(table),
+                description="Nothing failed (error) and nothing was set aside (warning) in the latest sync.",
+            )
+            for table in tables
+        ],
+        can_subset=False,
+        pool=API_POOL,
+        op_tags={"dagster/priority": str(-place)},
+    )
+    def lake_step(
+        context: AssetExecutionContext, surroundings: ResourceParam[Surroundings]
+    ) -> Iterator[MaterializeResult]:  # type: ignore[type-arg]  # Dagster knows only the bare name
+        with clear_failures():
+            order = Order(tuple(tables), run_id=context.run.run_id, deep=DEEP_TAG in context.run.tags)
+            reports = _pull(order, surroundings, context.run.run_id, context.retry_number)
+        for note in dict.fromkeys(note for report in reports for note in report.notes):
+            context.log.warning(note)
+        for report in reports:
+            surroundings.synced(report)
+            yield MaterializeResult(
+                asset_key=key_of(report.collection), metadata=numbers(report), check_results=[_completeness(report)]
+            )
+
+    return lake_step
+
+
+def _lake_table(resource: Resource, after: Sequence[AssetKey]) -> AssetSpec:
+    return AssetSpec(
+        key_of(resource.name),
+        deps=after,
         group_name=LAYER,
         description=resource.description,
         metadata={"dagster/column_schema": _columns(resource), "api_path": resource.path},
         kinds={"deltalake"},
-        pool=API_POOL,
         freshness_policy=FRESHNESS,
-        op_tags={"dagster/priority": parents_first},
-        check_specs=[
-            AssetCheckSpec(
-                COMPLETE,
-                asset=key,
-                description="Nothing failed (error) and nothing was set aside (warning) in the latest sync.",
-            )
-        ],
     )
-    def lake_table(context: AssetExecutionContext, surroundings: ResourceParam[Surroundings]) -> MaterializeResult:  # type: ignore[type-arg]  # Dagster knows only the bare name
-        with clear_failures():
-            order = Order((resource.name,), run_id=context.run.run_id, deep=DEEP_TAG in context.run.tags)
-            report = _pull(order, surroundings, context.retry_number)
-        surroundings.synced(report)
-        for note in report.notes:
-            context.log.warning(note)
-        return MaterializeResult(metadata=numbers(report), check_results=[_completeness(report)])
-
-    return lake_table
 
 
-def _pull(order: Order, surroundings: Surroundings, tries: int) -> CollectionReport:
-    """Sync one collection. Where the API gives no answer at all: RetryRequested, in the end a failed report."""
+def _pull(order: Order, surroundings: Surroundings, run_id: str, tries: int) -> list[CollectionReport]:
+    """Sync what one step fills. Where the API gives no answer at all: RetryRequested, in the end failed reports."""
     silence: ApiUnavailable
     began = datetime.now(timezone.utc)
     try:
@@ -117,16 +143,20 @@ def _pull(order: Order, surroundings: Surroundings, tries: int) -> CollectionRep
             sync=surroundings.sync(),
             lake=surroundings.lake(),
             progress=surroundings.progress,
+            now=surroundings.now(run_id),
         )
     except ApiUnavailable as error:
         silence = error
     else:
-        return run.collections[0]
+        if run.status is Status.FAILED:
+            surroundings.clocks.doubt(run_id)
+        return run.collections
     if tries < RETRIES:
         raise RetryRequested(RETRIES, surroundings.first_pause_seconds * 2**tries) from silence
-    report = CollectionReport(order.collections[0], began, datetime.now(timezone.utc))
-    report.fail(str(silence))
-    return report
+    reports = [CollectionReport(name, began, datetime.now(timezone.utc)) for name in order.collections]
+    for report in reports:
+        report.fail(str(silence))
+    return reports
 
 
 def numbers(report: CollectionReport) -> dict[str, Any]:
@@ -144,6 +174,7 @@ def numbers(report: CollectionReport) -> dict[str, Any]:
 
 def _completeness(report: CollectionReport) -> AssetCheckResult:
     return AssetCheckResult(
+        asset_key=key_of(report.collection),
         check_name=COMPLETE,
         passed=report.status is Status.COMPLETE,
         severity=_SEVERITY.get(report.status, AssetCheckSeverity.ERROR),

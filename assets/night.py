@@ -1,6 +1,6 @@
 """The night as one call for the command: the nightly job in this process, recorded where the page shows it.
 
-Does not belong here: what the job does (the sibling modules), how the result is shown (pipelines/console.py).
+Does not belong here: what the job does (the sibling modules), how the result is shown (pipelines/views.py).
 """
 
 from __future__ import annotations
@@ -86,9 +86,9 @@ def run_night(
 ) -> NightResult:
     """Run the nightly job, or the weekly one for a deep night, and wait for its end.
 
-    progress: called with a collection's name and how many rows were just read. Raises ConfigurationError,
-    ApiError or LakeError when the tenant cannot be reached or the lake not be written, before anything is run,
-    KeyboardInterrupt when it was interrupted; what was committed until then is kept.
+    progress: see Surroundings. Raises ConfigurationError, ApiError or LakeError when the tenant cannot be reached or
+    the lake not be written, before anything is run, KeyboardInterrupt when it was interrupted; what was committed
+    until then is kept.
     """
     began = time.monotonic()
     api, sync, lake = load(ApiSettings), load(SyncSettings), load(LakeSettings)
@@ -131,9 +131,8 @@ def _summary(result: ExecuteInProcessResult, heard: _Heard, seconds: float) -> N
 
 
 def _until(reports: list[CollectionReport]) -> datetime:
-    """Up to when all collections were asked; each has its own end, as each is a sync of its own."""
-    ends = [report.window_until for report in reports if report.window_until is not None]
-    return min(ends, default=datetime.now(timezone.utc))
+    """Up to when all collections were asked: all steps share one end, and those that came to nothing have none."""
+    return next((report.window_until for report in reports if report.window_until), datetime.now(timezone.utc))
 
 
 def _failures(result: ExecuteInProcessResult) -> list[DagsterEvent]:

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from dagster import Failure
 
+from assets.clock import RunClocks
 from pipelines.errors import ChargelakeError
 from pipelines.settings import ApiSettings, LakeSettings, SyncSettings, load
-from pipelines.sync import CollectionReport
+from pipelines.sync import CollectionReport, ask_clock
 from warehouse.build import BuildReport
 from warehouse.publish import PublishReport
 
@@ -39,11 +41,16 @@ class Surroundings:
     sync: Callable[[], SyncSettings] = lambda: load(SyncSettings)
     lake: Callable[[], LakeSettings] = lambda: load(LakeSettings)
     progress: Callable[[str, int], None] = _ignore
-    """Called with a collection's name and how many rows were just read."""
+    """Called with the name of a collection or a fan-out and how many rows, or parents, were just read."""
     synced: Callable[[CollectionReport], None] = _ignore
     built: Callable[[BuildReport], None] = _ignore
     published: Callable[[PublishReport], None] = _ignore
     first_pause_seconds: float = 30
+    clocks: RunClocks = field(default_factory=RunClocks)
+
+    def now(self, run_id: str) -> datetime:
+        """The API's clock when the run began: one for all of its steps. Raises ApiError, ConfigurationError."""
+        return self.clocks.now(run_id, lambda: ask_clock(self.api(), self.sync()))
 
 
 @contextmanager

@@ -39,6 +39,8 @@ from warehouse.files import exclusive
 from warehouse.project import PERSONAL_SCHEMA, PROJECT_FOLDER, PUBLIC_SCHEMAS, target_folder
 
 MARTS = "marts"
+AFTER_ALL_TABLES = "-1000"
+"""The step's priority: records of all tables are in the models, also of tables that no model reads."""
 
 DbtEvent = Output[Any] | AssetMaterialization | AssetObservation | AssetCheckResult | AssetCheckEvaluation
 
@@ -69,7 +71,13 @@ def warehouse_models(manifest_file: Path) -> AssetsDefinition:
     """All models, seeds and tests of the project, built by one process."""
     manifest: dict[str, Any] = json.loads(manifest_file.read_bytes())
 
-    @dbt_assets(manifest=manifest, dagster_dbt_translator=Translator(), name="warehouse_models", pool=WRITER_POOL)
+    @dbt_assets(
+        manifest=manifest,
+        dagster_dbt_translator=Translator(),
+        name="warehouse_models",
+        pool=WRITER_POOL,
+        op_tags={"dagster/priority": AFTER_ALL_TABLES},
+    )
     def warehouse_models(
         context: AssetExecutionContext, surroundings: ResourceParam[Surroundings]
     ) -> Iterator[DbtEvent]:

@@ -1,8 +1,8 @@
 """The `chargelake` command: reads arguments, calls pipelines, warehouse and assets, shows what came of it.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 done with rows or windows set aside.
-Does not belong here: logic. How things look is in console.py. Imports stand inside the verbs, so that `--help`
-and `status` answer at once.
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 done with rows, windows or parents set aside.
+Does not belong here: logic. How things look is in views.py and console.py. Imports stand inside the verbs, so that
+`--help` and `status` answer at once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from pipelines import console
+from pipelines import console, views
 from pipelines.errors import ChargelakeError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -48,13 +48,20 @@ def sync(
         Optional[str], typer.Option(help="Upper end of every window, ISO 8601; the API's clock when left out.")
     ] = None,
     deep: Deep = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be asked, why, and in how many requests. Writes nothing.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Pull what is new from the API into the lake."""
     from pipelines.sync import Order, instant_of
 
     end = None if until is None else instant_of("--until", until)
-    _sync(Order(_chosen(collections), until=end, deep=deep), json)
+    order = Order(_chosen(collections), until=end, deep=deep)
+    if dry_run:
+        _forecast(order, json)
+    else:
+        _sync(order, json)
 
 
 @app.command()
@@ -85,7 +92,7 @@ def build(
 
     with console.working("building the models"):
         report = build_models(load(LakeSettings), full_refresh=full_refresh)
-    console.show_build(report, as_json=json)
+    views.show_build(report, as_json=json)
 
 
 @app.command()
@@ -96,7 +103,7 @@ def publish(json: AsJson = False) -> None:
 
     with console.working("publishing"):
         generation = publish_models(load(LakeSettings))
-    console.show_published(generation, as_json=json)
+    views.show_published(generation, as_json=json)
 
 
 @app.command()
@@ -106,7 +113,7 @@ def nightly(deep: Deep = False, json: AsJson = False) -> None:
 
     with console.sync_progress() as progress:
         night = run_night(progress, deep=deep)
-    console.show_night(night, as_json=json)
+    views.show_night(night, as_json=json)
     raise typer.Exit(night.exit_code)
 
 
@@ -116,7 +123,7 @@ def status(json: AsJson = False) -> None:
     from pipelines.settings import LakeSettings, load
     from pipelines.status import lake_status
 
-    console.show_status(lake_status(load(LakeSettings)), as_json=json)
+    views.show_status(lake_status(load(LakeSettings)), as_json=json)
 
 
 @app.command()
@@ -192,8 +199,16 @@ def _sync(order: Order, as_json: bool) -> None:
     api, settings, lake = load(ApiSettings), load(SyncSettings), load(LakeSettings)
     with console.sync_progress() as progress:
         report = run_sync(order, api=api, sync=settings, lake=lake, progress=progress)
-    console.show_run(report, as_json=as_json)
+    views.show_run(report, as_json=as_json)
     raise typer.Exit(EXIT_CODES[report.status.value])
+
+
+def _forecast(order: Order, as_json: bool) -> None:
+    from pipelines.settings import ApiSettings, LakeSettings, SyncSettings, load
+    from pipelines.sync.dry_run import dry_run
+
+    night = dry_run(order, api=lambda: load(ApiSettings), sync=load(SyncSettings), lake=load(LakeSettings))
+    views.show_forecast(night, as_json=as_json)
 
 
 def _chosen(collections: str | None) -> tuple[str, ...]:

@@ -12,14 +12,22 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from dagster import AssetKey, DagsterInstance, Definitions, RunRequest, TableSchema, build_schedule_context
+from dagster import (
+    AssetKey,
+    AssetsDefinition,
+    DagsterInstance,
+    Definitions,
+    RunRequest,
+    TableSchema,
+    build_schedule_context,
+)
 from dagster._utils.schedules import schedule_execution_time_iterator
 
 from assets.definitions import build_definitions
 from assets.surroundings import Surroundings
-from pipelines.contract import RESOURCES
+from pipelines.contract import FAN_OUTS, LISTS, RESOURCES
 from pipelines.errors import ConfigurationError
-from pipelines.lake.schemas import table_schema
+from pipelines.lake.schemas import OPERATIONS, table_schema
 from pipelines.settings import LakeSettings
 from warehouse.dbt import manifest_file
 from warehouse.project import PROJECT_FOLDER
@@ -85,7 +93,7 @@ def test_every_resource_and_every_sql_file_is_an_asset_and_nothing_else(definiti
     for key in definitions.resolve_all_asset_keys():
         by_layer[key.path[0]].add(key.path[-1])
 
-    assert by_layer["lake"] == {*RESOURCES, "_runs", "_quarantine", "_contract_drift", "_reconciliation"}
+    assert by_layer["lake"] == {*RESOURCES, *OPERATIONS}
     built = {layer: names for layer, names in by_layer.items() if layer not in {"lake", "published_file"}}
     assert set(built) == {"staging", "marts", "ops", "personal", "reference"}
     assert sum(map(len, built.values())) == len(models) + len(seeds)
@@ -102,18 +110,58 @@ def test_every_data_test_of_dbt_is_a_check(definitions, settings):
     assert ids == tests
 
 
-def test_every_resource_flows_into_the_published_file_in_one_graph(definitions):
+def test_models_read_what_is_an_asset_and_all_that_analysts_see_is_published(definitions, settings):
     graph = definitions.resolve_asset_graph()
+    assets = set(definitions.resolve_all_asset_keys())
+    sources = set(re.findall(r'"source\.chargelake\.lake\.(\w+)": \{"database"', manifest_file(settings).read_text()))
     reached, ahead = set(), {AssetKey("published_file")}
     while ahead:
         key = ahead.pop()
         reached.add(key)
         ahead |= graph.get(key).parent_keys - reached
-    unpublished = {AssetKey(["staging", "stg_supported_car_models"]), AssetKey(["lake", "supported_car_models"])}
 
-    assert set(definitions.resolve_all_asset_keys()) - reached <= unpublished
-    for resource in RESOURCES:
-        assert graph.get(AssetKey(["lake", resource])).child_keys
+    assert {"users", "sessions", "_runs"} <= sources <= {*RESOURCES, *OPERATIONS}
+    assert reached <= assets
+    assert {key for key in assets if key.path[0] in {"marts", "ops", "personal"}} <= reached
+
+
+def test_what_the_same_answers_fill_is_one_step(definitions):
+    steps = {asset.op.name: asset for asset in definitions.assets if isinstance(asset, AssetsDefinition)}
+    tables = {name: {AssetKey(["lake", name])} for name in LISTS} | {
+        name: {AssetKey(["lake", table]) for table in fan_out.tables} for name, fan_out in FAN_OUTS.items()
+    }
+
+    pulling = {name: step for name, step in steps.items() if name.startswith("lake__")}
+    assert {name.removeprefix("lake__"): set(step.keys) for name, step in pulling.items()} == tables
+    assert not any(step.can_subset for step in pulling.values())
+    for step in pulling.values():
+        assert {key.asset_key for key in step.check_keys} == set(step.keys)
+        assert {key.name for key in step.check_keys} == {"complete"}
+
+
+def test_a_table_comes_after_those_who_are_asked_and_what_makes_them_worth_it(definitions):
+    graph = definitions.resolve_asset_graph()
+
+    def upstream(name):
+        return {key.path[-1] for key in graph.get(AssetKey(["lake", name])).parent_keys}
+
+    assert not any(upstream(name) for name in LISTS)
+    for fan_out in FAN_OUTS.values():
+        for table in fan_out.tables:
+            assert upstream(table) == {fan_out.parent, *fan_out.watches.values()}
+    assert upstream("chargers") == {"users", "charging_locations"}
+    assert upstream("rewards") == {"users", "sessions", "payouts"}
+    assert {"charging_locations", "location_tariffs"} <= upstream("dynamic_tariffs")
+    assert upstream("_pending_parents") == set(RESOURCES)
+
+
+def test_steps_are_taken_in_the_order_of_the_contract_and_models_come_last(definitions):
+    nodes = definitions.resolve_job_def("nightly").nodes
+    priority = {node.name: int(node.tags.get("dagster/priority", "0")) for node in nodes}
+    pulling = [name for name in sorted(priority, key=priority.get, reverse=True) if name.startswith("lake__")]
+
+    assert pulling == [f"lake__{name}" for name in (*LISTS, *FAN_OUTS)]
+    assert priority["warehouse_models"] < min(priority[name] for name in pulling)
 
 
 def test_columns_carry_type_unit_and_the_personal_mark_of_the_contract(definitions):

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-import random
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 
 import duckdb
 import pytest
-from dagster import AssetKey, DagsterEventType, DagsterInstance, DagsterRunStatus
+from dagster import AssetKey, DagsterEventType, DagsterInstance, DagsterInvalidSubsetError, DagsterRunStatus
 from support.dagster import failed_checks, lake, materialised, page_instance, said
 from support.lake_truth import SAME, differences
-from support.other_tenant import OtherTenant, fill, serving
+from support.other_tenant import serving
+from support.other_under import full
+from support.syncing import api_settings
 
+from assets.clock import RunClocks
 from assets.definitions import build_definitions
 from assets.night import run_night
 from assets.surroundings import Surroundings
-from pipelines.errors import ConfigurationError, CredentialsRefused
-from pipelines.settings import ApiSettings, LakeSettings, SyncSettings
+from pipelines.contract import FAN_OUTS, LISTS, RESOURCES
+from pipelines.errors import ApiUnavailable, ConfigurationError, CredentialsRefused
+from pipelines.lake import Lake
+from pipelines.settings import LakeSettings, SyncSettings
 from pipelines.sync import Status
 from warehouse.files import exclusive
 
-NOW = datetime(2026, 6, 1, 3, tzinfo=timezone.utc)
+FAST = {"CHARGELAKE_MAX_TRIES": "1", "CHARGELAKE_MAX_REQUESTS_PER_SECOND": "100000"}
+OF_USERS = [table for fan_out in FAN_OUTS.values() if fan_out.parent == "users" for table in fan_out.tables]
 
 
 def break_one_session(path, items):
@@ -31,9 +36,7 @@ def break_one_session(path, items):
 
 @pytest.fixture(scope="module")
 def tenant():
-    tenant = OtherTenant(now=NOW)
-    fill(tenant, random.Random(4), users=20, sessions=150, since=NOW - timedelta(days=60), until=NOW)
-    return tenant
+    return full(4, users=12, sessions=80)
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +52,9 @@ def home(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def nights(tenant, served, home):
-    """One in which sessions fail, then one in which a session cannot be read."""
+    """One in which sessions fail, one in which a session cannot be read, one in which a user fails."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in (served | {"CHARGELAKE_HOME": str(home), "CHARGELAKE_MAX_TRIES": "1"}).items():
+        for name, value in (served | FAST | {"CHARGELAKE_HOME": str(home)}).items():
             patch.setenv(name, value)
         tenant.failing = {"sessions"}
         failed = run_night()
@@ -59,7 +62,12 @@ def nights(tenant, served, home):
         tenant.mangle = break_one_session
         partial = run_night()
         tenant.mangle = lambda _path, items: items
-    return SimpleNamespace(failed=failed, partial=partial)
+        after_partial = differences(home / "lake", "sessions", tenant.rows["sessions"].values())
+        tenant.failing_users = {min(tenant.rows["users"])}
+        tenant.now += timedelta(days=1)
+        without_one = run_night()
+        tenant.failing_users = set()
+    return SimpleNamespace(failed=failed, partial=partial, after_partial=after_partial, without_one=without_one)
 
 
 @pytest.fixture(scope="module")
@@ -72,11 +80,7 @@ def test_one_failing_collection_leaves_the_others_and_the_models_done(nights, te
     night = nights.failed
     assert (night.status, night.exit_code) == (Status.FAILED, 1)
     assert {report.collection: report.status for report in night.sync.collections} == {
-        "users": Status.COMPLETE,
-        "vehicles": Status.COMPLETE,
-        "charging_locations": Status.COMPLETE,
-        "sessions": Status.FAILED,
-        "supported_car_models": Status.COMPLETE,
+        name: Status.FAILED if name == "sessions" else Status.COMPLETE for name in RESOURCES
     }
     assert night.published.rows["marts.dim_users"] == len(tenant.rows["users"])
     assert night.published.rows["marts.fct_sessions"] == 0
@@ -99,16 +103,36 @@ def test_what_failed_is_made_up_for_and_what_is_set_aside_is_a_warning(nights, t
     assert (night.status, night.exit_code) == (Status.PARTIAL, 3)
     assert failed_checks(instance, night.run_id) == {"lake/sessions:complete": "WARN"}
     assert instance.get_run_by_id(night.run_id).status is DagsterRunStatus.SUCCESS
-    missing, extra, different = differences(home / "lake", "sessions", tenant.rows["sessions"].values())
+    missing, extra, different = nights.after_partial
     set_aside = night.sync.collections[3].rows_set_aside
     assert (extra, different) == ([], [])
     assert 0 < len(missing) <= set_aside
     assert differences(home / "lake", "users", tenant.rows["users"].values()) == SAME
-    with duckdb.connect(str(home / "warehouse" / "current.duckdb"), read_only=True) as connection:
-        counted = connection.execute(
-            "select (select count(*) from marts.fct_sessions), (select count(*) from ops.quarantine)"
-        ).fetchone()
-    assert counted == (len(tenant.rows["sessions"]) - len(missing), set_aside)
+    published = night.published.rows
+    assert published["marts.fct_sessions"] == len(tenant.rows["sessions"]) - len(missing)
+    assert published["ops.quarantine"] == set_aside
+
+
+def test_a_user_that_fails_is_a_warning_at_every_table_below_users(nights, tenant, home, instance):
+    night = nights.without_one
+    assert (night.status, night.exit_code) == (Status.PARTIAL, 3)
+    found = failed_checks(instance, night.run_id)
+    assert set(found.values()) == {"WARN"}
+    # payouts come with a list of the tenant's own here
+    assert set(found) >= {f"lake/{table}:complete" for table in OF_USERS if table != "payouts"}
+    assert not set(found) & {f"lake/{name}:complete" for name in LISTS}
+    metadata = materialised(instance, night.run_id)
+    records = {
+        row["collection"]: row for row in Lake(str(home / "lake")).runs().rows() if row["run_id"] == night.run_id
+    }
+    for table in ("charger_states", "financials", "session_tariffs"):
+        kept, record = metadata[f"lake/{table}"], records[table]
+        for name in ("parents", "parents_asked", "parents_skipped", "parents_failed", "asked_because"):
+            assert kept[name] == record[name]
+    assert metadata["lake/charger_states"]["parents_failed"] == metadata["lake/rewards"]["parents_failed"] == 1
+    assert metadata["lake/charger_states"]["parents"] == len(tenant.rows["users"])
+    assert "asked again" in metadata["lake/chargers"]["notes"]
+    assert instance.get_run_by_id(night.run_id).status is DagsterRunStatus.SUCCESS
 
 
 # One step at a time, without the command
@@ -119,12 +143,10 @@ def run_steps(served, home, tenant):
     """Run assets of the nightly job, or a job; settings can be replaced one by one."""
 
     def run(*keys, job="nightly", run_config=None, lake_settings=None, api=None, **api_changes):
-        settings = ApiSettings(
-            **{name.removeprefix("SMART_CHARGING_").lower(): value for name, value in served.items()} | api_changes
-        )
+        settings = api_settings(served | {f"SMART_CHARGING_{name.upper()}": text for name, text in api_changes.items()})
         surroundings = Surroundings(
             api=api or (lambda: settings),
-            sync=lambda: SyncSettings(max_tries=1),
+            sync=lambda: SyncSettings(max_tries=1, max_requests_per_second=100_000),
             lake=lambda: lake_settings or LakeSettings(home=home),
             first_pause_seconds=0,
         )
@@ -165,6 +187,53 @@ def test_silence_is_waited_out_and_then_reported(nights, run_steps):
     [check] = result.get_asset_check_evaluations()
     assert (check.check_name, check.passed, check.severity.value) == ("complete", False, "ERROR")
     assert "127.0.0.1:9" in check.description
+
+
+def test_silence_before_what_fills_several_tables_is_reported_at_each(nights, run_steps):
+    tables = FAN_OUTS["user_locations"].tables
+    result = run_steps(*map(lake, tables), base_url="http://127.0.0.1:9/api/v2")
+    assert result.success
+    assert len(retries(result)) == 2
+    found = {check.asset_key: (check.passed, check.severity.value) for check in result.get_asset_check_evaluations()}
+    assert found == {lake(table): (False, "ERROR") for table in tables}
+
+
+def test_silence_in_the_middle_of_a_night_is_waited_out_before_the_next_step(nights, served, run_steps):
+    """The steps share the clock, and still find out when nobody answers any more."""
+    good = api_settings(served)
+    silent = api_settings(served | {"SMART_CHARGING_BASE_URL": "http://127.0.0.1:9/api/v2"})
+    answers = iter([good, good])
+    result = run_steps(lake("users"), lake("vehicles"), lake("charging_locations"), api=lambda: next(answers, silent))
+    waited = [event.step_key for event in retries(result)]
+    assert waited == ["lake__charging_locations"] * 2
+    passed = {check.asset_key.path[-1]: check.passed for check in result.get_asset_check_evaluations()}
+    assert passed == {"users": True, "vehicles": False, "charging_locations": False}
+
+
+def test_the_clock_of_a_run_is_asked_once_and_again_only_in_doubt():
+    times = iter(datetime(2026, 6, 1, hour, tzinfo=timezone.utc) for hour in range(4))
+    clocks, asked = RunClocks(), []
+
+    def ask():
+        asked.append(next(times))
+        return asked[-1]
+
+    assert [clocks.now("first", ask) for _ in range(3)] == asked[:1] * 3
+    assert clocks.now("second", ask) == asked[1]
+    clocks.doubt("first")
+
+    def silent():
+        raise ApiUnavailable("nobody answers")
+
+    with pytest.raises(ApiUnavailable):
+        clocks.now("first", silent)
+    assert [clocks.now("first", ask) for _ in range(2)] == asked[:1] * 2
+    assert len(asked) == 3
+
+
+def test_a_part_of_what_the_same_answers_fill_cannot_be_pulled(nights, run_steps):
+    with pytest.raises(DagsterInvalidSubsetError):
+        run_steps(lake("chargers"))
 
 
 def test_a_build_that_cannot_be_done_says_why(nights, run_steps, home):
@@ -211,6 +280,21 @@ def test_a_range_is_read_again(nights, tenant, run_steps, home):
     assert differences(home / "lake", "sessions", tenant.rows["sessions"].values())[2] == []
 
 
+def test_a_range_is_read_again_of_all_that_the_same_answers_fill(nights, run_steps):
+    config = {"collection": "charger_states", "begin": "2026-05-01", "end": "2026-05-03"}
+    result = run_steps(job="resync", run_config={"ops": {"resync_range": {"config": config}}})
+
+    assert result.success
+    observed = {
+        event.event_specific_data.asset_observation.asset_key: event.event_specific_data.asset_observation.metadata
+        for event in result.all_events
+        if event.event_type is DagsterEventType.ASSET_OBSERVATION
+    }
+    assert set(observed) == {lake(table) for table in FAN_OUTS["user_locations"].tables}
+    assert {metadata["status"].value for metadata in observed.values()} == {"complete"}
+    assert observed[lake("chargers")]["rows_read"].value > 0
+
+
 @pytest.mark.parametrize(
     ("begin", "end", "words"),
     [("yesterday", "2026-03-02", "begin: expected a time"), ("2026-03-02", "2026-03-01", "must lie before")],
@@ -222,7 +306,7 @@ def test_a_bad_range_is_refused(nights, run_steps, begin, end, words):
 
 
 def test_the_command_refuses_before_it_begins(nights, served, home, monkeypatch):
-    for name, value in (served | {"CHARGELAKE_HOME": str(home), "CHARGELAKE_MAX_TRIES": "1"}).items():
+    for name, value in (served | FAST | {"CHARGELAKE_HOME": str(home)}).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("SMART_CHARGING_API_KEY", "another")
     with pytest.raises(CredentialsRefused):

@@ -8,13 +8,15 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from support.lake_truth import SAME, differences, held, versions_per_key
 from support.other_tenant import seeded, serving
+from support.other_under import KEYS, full
 
-from pipelines.contract import RESOURCES
+from pipelines.contract import FAN_OUTS, LISTS, RESOURCES
 
 COMMAND = [sys.executable, "-m", "pipelines.cli"]
 PATHS = {"users": "users", "vehicles": "vehicles", "charging_locations": "charging-locations", "sessions": "sessions"}
@@ -22,7 +24,8 @@ PATHS = {"users": "users", "vehicles": "vehicles", "charging_locations": "chargi
 
 def environment(home, env=None, **more):
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("SMART_CHARGING_", "CHARGELAKE_"))}
-    return clean | (env or {}) | {"CHARGELAKE_HOME": str(home), "CHARGELAKE_MAX_TRIES": "2", "COLUMNS": "200"} | more
+    fast = {"CHARGELAKE_MAX_TRIES": "2", "CHARGELAKE_MAX_REQUESTS_PER_SECOND": "100000"}
+    return clean | (env or {}) | fast | {"CHARGELAKE_HOME": str(home), "COLUMNS": "200"} | more
 
 
 def run(*arguments, home, env=None, **more):
@@ -47,7 +50,7 @@ def assert_one_clear_message(result, code, *words):
 
 @pytest.fixture(scope="module")
 def tenant():
-    return seeded(21)
+    return full(21, users=20, sessions=300)
 
 
 @pytest.fixture(scope="module")
@@ -59,15 +62,29 @@ def env(tenant):
 def test_a_sync_shows_what_it_did(tmp_path, tenant, env):
     first = run("sync", home=tmp_path, env=env)
     assert first.returncode == 0, first.stderr
-    assert re.search(r"sessions +complete +3,200|sessions +complete", first.stdout)
+    assert re.search(r"sessions +complete +\d+ +300 ", first.stdout)
+    assert re.search(r"financials, rewards, reward_balances, messages: asked 20 \(new\)\n", first.stdout)
     again = run("sync", "--json", home=tmp_path, env=env)
     report = json.loads(again.stdout)
     assert report["status"] == "complete"
     assert [c["rows_new"] for c in report["collections"]] == [0] * len(RESOURCES)
     assert "Nothing new" in run("sync", home=tmp_path, env=env).stdout
     status = json.loads(run("status", "--json", home=tmp_path).stdout)
-    assert {table["collection"]: table["rows"] for table in status}["sessions"] == len(tenant.rows["sessions"])
+    rows = {table["collection"]: table["rows"] for table in status["tables"]}
+    assert rows == {name: len(tenant.rows[PATHS[name]]) for name in PATHS} | {
+        name: len(tenant.truth(name)) for name in KEYS
+    } | {"supported_car_models": 0}
+    until = report["until"]
+    assert {name for table in status["tables"] for name in table["watermarks"].values()} == {until}
+    assert (status["failing"], status["unfinished"]) == ([], {})
     assert "charging_locations" in run("status", home=tmp_path).stdout
+
+
+def test_parents_are_shown_where_there_are_any(tmp_path, env):
+    both = run("sync", "--collections", "users,messages", home=tmp_path, env=env).stdout.splitlines()[0]
+    assert re.search(r"aside +asked +skipped +requests", both)
+    only_lists = run("sync", "--collections", "users", home=tmp_path, env=env).stdout.splitlines()[0]
+    assert re.search(r"aside +requests", only_lists)
 
 
 def test_until_and_collections(tmp_path, env):
@@ -79,21 +96,86 @@ def test_until_and_collections(tmp_path, env):
 
 def test_resync_reads_a_range(tmp_path, env):
     run("sync", home=tmp_path, env=env)
-    result = run("resync", "--collection", "sessions", "--from", "2026-03-01", "--to", "2026-03-02T12:00:00Z", "--json",
+    result = run("resync", "--collection", "sessions", "--from", "2026-05-10", "--to", "2026-05-12T12:00:00Z", "--json",
                  home=tmp_path, env=env)  # fmt: skip
     [record] = json.loads(result.stdout)["collections"]
     assert (record["status"], record["rows_new"]) == ("complete", 0)
-    assert record["rows_read"] > 10
+    assert record["rows_read"] > 0
 
 
 def test_rows_set_aside_are_exit_code_three(tmp_path):
-    tenant = seeded(22)
+    tenant = full(22, users=12, sessions=60)
     broken = min(tenant.rows["sessions"])
     tenant.mangle = lambda _path, items: [i | {"isManaged": "yes"} if i.get("id") == broken else i for i in items]
     with serving(tenant) as env:
         result = run("sync", home=tmp_path, env=env)
     assert result.returncode == 3, result.stderr
     assert "set aside" in result.stdout
+
+
+def test_a_failing_user_is_exit_code_three_and_has_a_name(tmp_path):
+    tenant = full(24, users=12, sessions=60)
+    broken = sorted(tenant.rows["users"])[:2]
+    tenant.failing_users = set(broken)
+    with serving(tenant) as env:
+        for _ in range(2):
+            result = run("sync", home=tmp_path, env=env, CHARGELAKE_MAX_TRIES="1")
+            assert result.returncode == 3, result.stderr
+            assert "location_tariffs, utility_contracts, chargers, charger_states, vehicle_states" in result.stdout
+            tenant.now += timedelta(days=1)
+        status = json.loads(run("status", "--json", home=tmp_path).stdout)
+        shown = run("status", home=tmp_path).stdout
+        mine = {parent["fan_out"]: parent for parent in status["failing"] if parent["parent_id"] == broken[0]}
+        assert {parent["user_id"] for parent in status["failing"]} == set(broken)
+        assert set(mine) == {name for name, unit in FAN_OUTS.items() if unit.parent == "users"} - {"payouts"}
+        assert {(parent["runs"], parent["reason"].count("HTTP 500")) for parent in mine.values()} == {(2, 1)}
+        since = datetime.fromisoformat(mine["financials"]["failing_since"])
+        assert since < datetime.fromisoformat(status["tables"][0]["last_run_at"])
+        named = [line for line in shown.splitlines() if line.startswith("failing: ")]
+        assert len(named) == 20 < len(status["failing"])
+        assert f"and {len(status['failing']) - 20} more\n" in shown
+        assert f" since {since:%Y-%m-%d %H:%M} UTC, 2 runs: " in shown
+        tenant.failing_users = set()
+        assert run("sync", home=tmp_path, env=env).returncode == 0
+    assert json.loads(run("status", "--json", home=tmp_path).stdout)["failing"] == []
+    assert "failing" not in run("status", home=tmp_path).stdout
+
+
+def test_a_history_that_goes_on_is_told_apart_from_failing(tmp_path):
+    tenant = full(25, users=12, sessions=60)
+    with serving(tenant) as env:
+        result = run("sync", home=tmp_path, env=env, CHARGELAKE_BACKFILL_REQUESTS="4")
+    assert result.returncode == 0, result.stdout
+    status = json.loads(run("status", "--json", home=tmp_path).stdout)
+    assert status["failing"] == []
+    assert status["unfinished"]["dynamic_tariffs"] > 0
+    assert re.search(r"dynamic_tariffs: the history of \d+ parents goes on", run("status", home=tmp_path).stdout)
+
+
+def test_a_dry_run_says_what_would_be_asked(tmp_path, tenant, env):
+    run("sync", "--collections", ",".join(LISTS), home=tmp_path, env=env)
+    asked = len(tenant.requests)
+    result = run("sync", "--dry-run", home=tmp_path, env=env)
+    assert result.returncode == 0, result.stderr
+    assert len(tenant.requests) == asked + 1
+    assert re.search(r"session_tariffs +300 +300 +0 +300 history goes on \d+, in the correction range \d+", result.stdout)
+    assert re.search(r"At least [\d,]+ requests, .* at 100,000 a second", result.stdout)
+    arguments = ["sync", "--dry-run", "--deep", "--collections", "rewards,users", "--until", "2026-06-01", "--json"]
+    forecast = json.loads(run(*arguments, home=tmp_path, CHARGELAKE_MAX_REQUESTS_PER_SECOND="2").stdout)
+    assert [unit["name"] for unit in forecast["units"]] == ["users", "rewards"]
+    assert (forecast["until"], forecast["deep"]) == ("2026-06-01T00:00:00+00:00", True)
+    assert forecast["units"][1]["asked_because"] == {"new": 20}
+    assert (forecast["requests"], forecast["seconds"]) == (1 + 2 + 20, 11.5)
+    assert len(tenant.requests) == asked + 1
+
+
+def test_a_dry_run_on_an_empty_lake(tmp_path):
+    result = run("sync", "--dry-run", "--until", "2026-06-01", home=tmp_path / "new")
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"financials +\? whom to ask is not known before the users were read", result.stdout)
+    assert "chargelake sync --collections users,vehicles" in result.stdout
+    assert not (tmp_path / "new").exists()
+    assert_one_clear_message(run("sync", "--dry-run", home=tmp_path / "new"), 2, "SMART_CHARGING_BASE_URL")
 
 
 @pytest.mark.parametrize(

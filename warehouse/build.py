@@ -22,7 +22,13 @@ from pipelines.errors import WarehouseError
 from pipelines.settings import LakeSettings
 from warehouse.dbt import NodeResult, run_dbt
 from warehouse.files import exclusive, private_folder
-from warehouse.project import PERSONAL_SCHEMA, PUBLIC_SCHEMAS, model_tables, project_fingerprint
+from warehouse.project import (
+    PERSONAL_SCHEMA,
+    PUBLIC_SCHEMAS,
+    model_tables,
+    project_fingerprint,
+    solar_revision_days,
+)
 from warehouse.snapshot import TableSnapshot, create_relations, pin, sql_type
 
 _STATE = """
@@ -153,7 +159,8 @@ def _fingerprint(settings: LakeSettings, pinned: dict[str, TableSnapshot]) -> st
     columns = {
         name: [(field.name, sql_type(field.type)) for field in table.schema] for name, table in sorted(pinned.items())
     }
-    parts = [project_fingerprint(), settings.time_zone, float(settings.correction_days), duckdb.__version__, columns]
+    ranges = [float(settings.correction_days), solar_revision_days()]
+    parts = [project_fingerprint(), settings.time_zone, *ranges, duckdb.__version__, columns]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

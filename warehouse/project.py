@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from pipelines.errors import WarehouseError
-from pipelines.settings import LakeSettings
+from pipelines.settings import LakeSettings, SyncSettings, load
 
 PROJECT_FOLDER = Path(__file__).resolve().parent
 """Holds dbt_project.yml and profiles.yml; both dbt's project and profiles directory."""
@@ -57,6 +57,7 @@ def environment(settings: LakeSettings) -> dict[str, str]:
         "CHARGELAKE_BUILD_FILE": str(settings.build_file),
         "CHARGELAKE_TIME_ZONE": settings.time_zone,
         "CHARGELAKE_CORRECTION_DAYS": repr(float(settings.correction_days)),
+        "CHARGELAKE_SOLAR_OVERLAP_DAYS": repr(solar_revision_days()),
         "DBT_PROJECT_DIR": str(PROJECT_FOLDER),
         "DBT_PROFILES_DIR": str(PROJECT_FOLDER),
         "DBT_TARGET_PATH": str(target_folder(settings)),
@@ -66,6 +67,11 @@ def environment(settings: LakeSettings) -> dict[str, str]:
         "DBT_EXCLUDE_RESOURCE_TYPES": "unit_test",
         "DBT_USE_COLORS": "false",
     }
+
+
+def solar_revision_days() -> float:
+    """How far back every night reads solar energy again, days: inside that, figures are provisional."""
+    return float(load(SyncSettings).solar_overlap_days)
 
 
 def process_environment(settings: LakeSettings) -> dict[str, str]:

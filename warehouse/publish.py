@@ -64,7 +64,7 @@ def publish(settings: LakeSettings) -> PublishReport:
 
 
 def _write_generation(build_file: Path, target: Path, schemas: tuple[str, ...]) -> dict[str, int]:
-    """Copy every table of the schemas with its descriptions; the number of rows of each, counted on both sides."""
+    """Copy every table and macro of the schemas; the number of rows of each table, counted on both sides."""
     connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": False})
     try:
         connection.execute("set TimeZone = 'UTC'")
@@ -79,6 +79,7 @@ def _write_generation(build_file: Path, target: Path, schemas: tuple[str, ...]) 
             connection.execute(f"create schema generation.{quote_name(schema)}")
             for name, comment in _tables(connection, schema):
                 rows[f"{schema}.{name}"] = _copy_table(connection, schema, name, comment)
+            _copy_macros(connection, schema)
         connection.execute("use memory")
         connection.execute("detach generation")  # writes everything into the one file
     finally:
@@ -122,6 +123,18 @@ def _copy_table(connection: duckdb.DuckDBPyConnection, schema: str, name: str, c
     if counts is None or counts[0] != counts[1]:
         raise WarehouseError(f"{schema}.{name}: expected the build's rows in the new generation, counted {counts}")
     return int(counts[0])
+
+
+def _copy_macros(connection: duckdb.DuckDBPyConnection, schema: str) -> None:
+    """Queries with parameters that models offer to analysts. They name tables by schema only, so they fit any file."""
+    macros = connection.execute(
+        "select function_name, parameters, macro_definition from duckdb_functions() "
+        "where database_name = 'build_file' and schema_name = ? and function_type = 'table_macro' order by all",
+        [schema],
+    ).fetchall()
+    for name, parameters, query in macros:
+        signature = f"{quote_name(schema)}.{quote_name(name)}({', '.join(map(quote_name, parameters))})"
+        connection.execute(f"create macro generation.{signature} as table {query}")
 
 
 def _generations(folder: Path) -> list[Path]:

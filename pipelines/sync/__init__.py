@@ -6,7 +6,17 @@ Does not belong here: HTTP (pipelines/client), parsing (pipelines/normalise), st
 from __future__ import annotations
 
 from pipelines.sync.report import CollectionReport, RunReport, Status
-from pipelines.sync.run import Order, instant_of, run_sync, sync_with
+from pipelines.sync.run import Order, ask_clock, instant_of, run_sync, sync_with
 from pipelines.sync.windows import Window
 
-__all__ = ["CollectionReport", "Order", "RunReport", "Status", "Window", "instant_of", "run_sync", "sync_with"]
+__all__ = [
+    "CollectionReport",
+    "Order",
+    "RunReport",
+    "Status",
+    "Window",
+    "ask_clock",
+    "instant_of",
+    "run_sync",
+    "sync_with",
+]

@@ -94,9 +94,11 @@ def run_sync(
     sync: SyncSettings,
     lake: LakeSettings,
     progress: Callable[[str, int], None] = _silent,
+    now: datetime | None = None,
 ) -> RunReport:
     """Sync the ordered collections and return what was done.
 
+    now: the API's clock, where somebody asked for it already: runs that share it have the same `until`.
     A fault of the API in one collection is in its report; the others go on. Raises CredentialsRefused, LakeError,
     and ApiError if not even the first request is answered.
     """
@@ -105,17 +107,22 @@ def run_sync(
         store = Lake(lake.lake_root)
         store.make()
         async with open_client(api, sync, leniently=decode_leniently) as client:
-            return await sync_with(client, store, order, sync, progress)
+            return await sync_with(client, store, order, sync, progress, now)
 
     return asyncio.run(session())
 
 
 async def sync_with(
-    api: Api, lake: Lake, order: Order, settings: SyncSettings, progress: Callable[[str, int], None] = _silent
+    api: Api,
+    lake: Lake,
+    order: Order,
+    settings: SyncSettings,
+    progress: Callable[[str, int], None] = _silent,
+    now: datetime | None = None,
 ) -> RunReport:
     """`run_sync` over an open client and lake."""
-    now = await api_now(api)
-    until = order.until or to_millisecond(now - timedelta(seconds=settings.safety_margin_seconds))
+    now = now or await api_now(api)
+    until = order.until or until_of(now, settings)
     run = Run(
         run_id=order.run_id or str(uuid.uuid4()),
         until=until,
@@ -144,6 +151,21 @@ async def sync_with(
         raise
     _record(lake, report)
     return report
+
+
+def until_of(now: datetime, settings: SyncSettings) -> datetime:
+    """The upper end of every window of a run that begins at this time of the API's clock."""
+    return to_millisecond(now - timedelta(seconds=settings.safety_margin_seconds))
+
+
+def ask_clock(api: ApiSettings, sync: SyncSettings) -> datetime:
+    """`api_now` over a client of its own."""
+
+    async def session() -> datetime:
+        async with open_client(api, sync, leniently=decode_leniently) as client:
+            return await api_now(client)
+
+    return asyncio.run(session())
 
 
 async def api_now(api: Api) -> datetime:

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 import deltalake
 import pyarrow as pa
+from support.lake_tariffs import SessionColumns
 
 from pipelines.contract import RESOURCES
 from pipelines.lake.schemas import OPERATIONS, table_schema
@@ -33,6 +34,10 @@ PERSONAL_VALUES = {
     "address_house_number": "77-Personal",
     "coordinates_latitude": 63.4301231,
     "coordinates_longitude": 10.3987654,
+    "contract_number": "C-4711-Personal",
+    "meter_code": "M-0815-Personal",
+    "title": "Dear Gunhildur Personal",
+    "body": "Your car stands in Verysecretlane Personal",
 }
 
 
@@ -77,6 +82,7 @@ class Lake:
 def expected_sessions(lake: Lake, known_until: datetime, correction_days: float = 7) -> dict[str, Row]:
     """fct_sessions by session_id, without SQL."""
     places = lake.current("charging_locations")
+    columns = SessionColumns(lake)
     facts: dict[str, Row] = {}
     for key, row in lake.current("sessions").items():
         if row["_deleted"]:
@@ -110,10 +116,10 @@ def expected_sessions(lake: Lake, known_until: datetime, correction_days: float 
             "charge_costs": costs,
             "savings": row["savings"],
             "currency": row["currency"],
-            "price_per_kwh": float(costs) / energy if costs is not None and energy else None,
+            "price_per_kwh": float(costs) / energy if costs is not None and energy and energy > 0 else None,
             "is_provisional": row["status"] not in FINAL or start >= begins or (end is not None and end >= begins),
             "synced_at": row["_synced_at"],
-        }
+        } | columns.of(row)
     return facts
 
 
@@ -129,6 +135,8 @@ def expected_kpis(lake: Lake, facts: dict[str, Row]) -> dict[tuple[Any, ...], Ro
     kpis: dict[tuple[Any, ...], Row] = {}
     for grain, rows in groups.items():
         managed = [row for row in rows if row["is_managed"]]
+        priced = [row for row in rows if None not in {row["off_peak_energy_share_estimate"], row["energy_kwh"]}]
+        cheap = [row["off_peak_energy_share_estimate"] + row["super_off_peak_energy_share_estimate"] for row in priced]
         kpis[grain] = {
             "sessions": len(rows),
             "active_users": len({row["user_id"] for row in rows}),
@@ -137,6 +145,12 @@ def expected_kpis(lake: Lake, facts: dict[str, Row]) -> dict[tuple[Any, ...], Ro
             "managed_energy_kwh": _sum(Decimal(str(r["energy_kwh"])) for r in managed if r["energy_kwh"] is not None),
             "charge_costs": _sum(row["charge_costs"] for row in rows if row["charge_costs"] is not None),
             "savings": _sum(row["savings"] for row in rows if row["savings"] is not None),
+            "force_ended_sessions": sum(row["status"] == "ForceEnded" for row in rows),
+            "flexible_hours": _sum(Decimal(r["flexible_hours"]) for r in rows if r["flexible_hours"] is not None),
+            "tariff_energy_kwh": _sum(Decimal(row["energy_kwh"]) for row in priced),
+            "off_peak_energy_kwh_estimate": _sum(
+                Decimal(row["energy_kwh"] * share) for row, share in zip(priced, cheap, strict=True)
+            ),
             "provisional_sessions": sum(row["is_provisional"] for row in rows),
         }
     return kpis
@@ -243,7 +257,13 @@ def first_night(root: Path | str, seed: int = 7) -> tuple[Lake, Tenant]:
     lake.append("sessions", rows[200:], read + timedelta(minutes=1))
     lake.append("supported_car_models", [{"id": "m1", "brand": "Kia"}, {"brand": "Kia", "model": "EV6"}], read)
     lake.append("supported_car_models", [{"brand": "Kia", "model": "EV6"}], read + timedelta(days=1))
+    contract = {name: PERSONAL_VALUES[name] for name in ("contract_number", "meter_code")}
+    lake.append("utility_contracts", [{"charging_location_id": tenant.locations[0]["id"]} | contract], read)
+    texts = {name: PERSONAL_VALUES[name] for name in ("title", "body")}
+    lake.append("messages", [{"id": "m1", "user_id": tenant.users[0]["id"], "created_at": read} | texts], read)
     mail = PERSONAL_VALUES["email"]
+    failing = {"fan_out": "messages", "status": "pending", "attempts": 1, "failing_since": read, "reason": "500"}
+    lake.append("_pending_parents", [failing | {"id": f"messages/{mail}", "parent_id": mail, "user_id": mail}], read)
     spoilt = {"collection": "sessions", "reason": "expected a number, came text", "raw": f'{{"mail": "{mail}"}}'}
     spoilt |= {"status": "pending", "first_seen_at": read}
     lake.append("_quarantine", [spoilt | {"id": "q1", "key": rows[0]["id"]}, spoilt | {"id": "q2", "key": mail}], read)

@@ -1,8 +1,9 @@
 {# What fct_sessions needs beside its query. #}
 
 {#
-    Drops every row of fct_sessions that may no longer be right: its key or its location was committed since the
-    last build, it was provisional (the correction range moves on), or the lake no longer holds its key.
+    Drops every row of fct_sessions that may no longer be right: its key, its prices, its location, its car or its
+    car's settings were committed since the last build, it was provisional (the correction range moves on), the lake
+    no longer holds its key, or it comes soon after a session ended by force that has changed.
     Runs in the transaction that then inserts what is missing.
 #}
 {% macro forget_stale_sessions() %}
@@ -11,9 +12,29 @@
         where
             is_provisional
             or session_id in (select id from {{ changed_keys('sessions') }})
+            or session_id in (select session_id from {{ changed_keys('session_tariffs') }})
             or charging_location_id in (select id from {{ changed_keys('charging_locations') }})
+            or vehicle_id in (select id from {{ changed_keys('vehicles') }})
+            or vehicle_id in (select vehicle_id from {{ changed_keys('charge_settings') }})
             or session_id not in (select id from {{ source('lake', 'sessions') }} where id is not null)
+            or session_id in (select session_id from ({{ forced_end_pairs(changed_forced_ends(), 'select * from ' ~ this) }}) as pairs)
     {% endif %}
+{% endmacro %}
+
+{# Forced ends as they were when last built and as they are in any version since, of sessions that have changed. #}
+{% macro changed_forced_ends() %}
+    select session_id, user_id, vehicle_id, charging_location_id, started_at, ended_at
+    from {{ this }}
+    where
+        status = 'ForceEnded'
+        and (
+            session_id in (select id from {{ changed_keys('sessions') }})
+            or session_id not in (select id from {{ source('lake', 'sessions') }} where id is not null)
+        )
+    union all
+    select id as session_id, user_id, vehicle_id, charging_location_id, start_time as started_at, end_time as ended_at
+    from {{ source('lake', 'sessions') }}
+    where status = 'ForceEnded' and id in (select id from {{ changed_keys('sessions') }})
 {% endmacro %}
 
 {# The columns of stg_sessions, from rows of the lake's sessions. #}

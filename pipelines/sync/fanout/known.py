@@ -41,7 +41,8 @@ class Known:
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
         self._loaded: dict[str, datetime | None] = {}
-        self.sql = duckdb.connect(":memory:")
+        # one thread: each has buffers of its own, and there are never more than some hundred thousand rows
+        self.sql = duckdb.connect(":memory:", config={"threads": 1})
         self.sql.execute("set TimeZone = 'UTC'")
 
     def __enter__(self) -> Self:

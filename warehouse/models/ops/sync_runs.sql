@@ -16,5 +16,11 @@ select
     throttles,
     bytes_received,
     duration_seconds,
+    parents,
+    parents_asked,
+    parents_skipped,
+    parents_failed,
+    asked_because,
+    skipped_because,
     message
 from {{ source('lake', '_runs') }}

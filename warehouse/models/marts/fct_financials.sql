@@ -1,0 +1,148 @@
+{#
+    Incremental like fct_sessions: first every row goes that may no longer be right (forget_stale_financials), then
+    every one that is missing comes. A reward without financials has a row too, so that no reward is lost.
+#}
+{{ config(materialized='incremental', incremental_strategy='append', pre_hook='{{ forget_stale_financials() }}') }}
+
+{%- set key = 'user_id, session_id' %}
+{%- set missing_of -%}
+changelog where ({{ key }}) in (select missing.user_id, missing.session_id from missing)
+{%- endset %}
+
+with
+{% if is_incremental() %}
+held as (
+    select user_id, session_id from {{ source('lake', 'financials') }}
+    union
+    select user_id, session_id from {{ source('lake', 'rewards') }}
+),
+
+missing as (
+    select held.user_id, held.session_id
+    from held
+    where not exists (
+        select 1 from {{ this }} as fact where fact.user_id = held.user_id and fact.session_id = held.session_id
+    )
+),
+
+financials as (
+    select {{ financials_columns() }}
+    from ({{ current_rows('(select * from ' ~ source('lake', 'financials') ~ ' as ' ~ missing_of ~ ')', key=key) }}) as current_financials
+),
+
+rewards as (
+    select {{ rewards_columns() }}
+    from ({{ current_rows('(select * from ' ~ source('lake', 'rewards') ~ ' as ' ~ missing_of ~ ')', key=key) }}) as current_rewards
+),
+{% else %}
+financials as (
+    select * from {{ ref('stg_financials') }}
+),
+
+rewards as (
+    select * from {{ ref('stg_rewards') }}
+),
+{% endif %}
+
+keys as (
+    select user_id, session_id from financials where not is_deleted
+    union
+    select user_id, session_id from rewards where not is_deleted
+),
+
+joined as (
+    select
+        keys.user_id,
+        keys.session_id,
+        coalesce(financials.vehicle_id, sessions.vehicle_id) as vehicle_id,
+        coalesce(financials.charging_location_id, sessions.charging_location_id) as charging_location_id,
+        coalesce(financials.started_at, rewards.started_at, sessions.started_at) as started_at,
+        coalesce(financials.ended_at, sessions.ended_at) as ended_at,
+        financials.energy_kwh,
+        financials.charge_costs,
+        financials.savings,
+        financials.currency,
+        rewards.amount as reward_amount,
+        rewards.currency as reward_currency,
+        rewards.is_paid_out as is_reward_paid_out,
+        case
+            when rewards.currency = financials.currency then rewards.amount
+            when financials.currency is null and financials.savings is null then rewards.amount
+        end as reward_to_add,
+        case
+            when financials.session_id is not null and sessions.session_id is not null
+                then
+                    coalesce(abs(financials.energy_kwh - sessions.energy_kwh) < 0.000001, true)
+                    and coalesce(financials.charge_costs = sessions.charge_costs, true)
+                    and coalesce(financials.savings = sessions.savings, true)
+                    and coalesce(financials.currency = sessions.currency, true)
+        end as agrees_with_session,
+        sessions.is_provisional as is_session_provisional,
+        greatest(financials.synced_at, rewards.synced_at) as synced_at
+    from keys
+    left join financials
+        on keys.user_id = financials.user_id and keys.session_id = financials.session_id and not financials.is_deleted
+    left join rewards
+        on keys.user_id = rewards.user_id and keys.session_id = rewards.session_id and not rewards.is_deleted
+    left join {{ ref('fct_sessions') }} as sessions
+        on keys.session_id = sessions.session_id
+),
+
+placed as (
+    select
+        joined.*,
+        coalesce(locations.time_zone, '{{ env_var("CHARGELAKE_TIME_ZONE") }}') as time_zone
+    from joined
+    left join {{ ref('dim_charging_locations') }} as locations
+        on joined.charging_location_id = locations.charging_location_id
+),
+
+localised as (
+    select
+        placed.*,
+        {{ local_time('started_at', 'time_zone') }} as start_local
+    from placed
+),
+
+correction_range as (
+    select
+        {{ days_before('sessions_known_until', env_var('CHARGELAKE_CORRECTION_DAYS')) }} as begins_at
+    from {{ ref('stg_sync_horizon') }}
+)
+
+select
+    user_id,
+    session_id,
+    vehicle_id,
+    charging_location_id,
+    started_at,
+    ended_at,
+    time_zone,
+    start_local,
+    cast(start_local as date) as local_date,
+    {{ month_of('start_local') }} as local_month,
+    energy_kwh,
+    charge_costs,
+    savings,
+    currency,
+    case when energy_kwh > 0 then cast(charge_costs as double) / energy_kwh end as price_per_kwh,
+    reward_amount,
+    reward_currency,
+    is_reward_paid_out,
+    case
+        when savings is not null or reward_to_add is not null
+            then cast(coalesce(savings, 0) + coalesce(reward_to_add, 0) as decimal(38, 9))
+    end as benefits,
+    case
+        when savings is not null then currency
+        when reward_to_add is not null then reward_currency
+    end as benefits_currency,
+    agrees_with_session,
+    coalesce(
+        is_session_provisional,
+        started_at >= correction_range.begins_at or coalesce(ended_at >= correction_range.begins_at, false),
+        true
+    ) as is_provisional,
+    synced_at
+from localised
+cross join correction_range

@@ -1,0 +1,16 @@
+with versions as (
+    {{ known_versions(source('lake', 'users')) }}
+)
+
+select
+    id as user_id,
+    locale,
+    external_data,
+    default_country,
+    agreement_ids,
+    created_at,
+    updated_at,
+    known_from,
+    known_until
+from versions
+where not _deleted

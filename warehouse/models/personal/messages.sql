@@ -1,0 +1,5 @@
+select
+    message_id,
+    title,
+    body
+from {{ ref('stg_messages') }}

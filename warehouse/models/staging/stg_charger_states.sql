@@ -1,0 +1,12 @@
+{# Every version is a reading, so this is a time series; a tombstone tells nothing about the charger. #}
+select
+    charger_id,
+    user_id,
+    charging_location_id,
+    charge_state,
+    charge_power as charge_power_kw,
+    time_stamp as read_at,
+    row_number() over (partition by charger_id order by _synced_at desc, _row_hash desc) = 1 as is_latest,
+    _synced_at as synced_at
+from {{ source('lake', 'charger_states') }}
+where not _deleted

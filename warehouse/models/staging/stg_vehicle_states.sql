@@ -1,0 +1,12 @@
+{# Every version is a reading, so this is a time series; a tombstone tells nothing about the car. #}
+select
+    vehicle_id,
+    user_id,
+    charge_state,
+    battery_level as battery_level_percent,
+    range as range_km,
+    updated_at as read_at,
+    row_number() over (partition by vehicle_id order by _synced_at desc, _row_hash desc) = 1 as is_latest,
+    _synced_at as synced_at
+from {{ source('lake', 'vehicle_states') }}
+where not _deleted

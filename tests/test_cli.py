@@ -158,7 +158,9 @@ def test_a_dry_run_says_what_would_be_asked(tmp_path, tenant, env):
     result = run("sync", "--dry-run", home=tmp_path, env=env)
     assert result.returncode == 0, result.stderr
     assert len(tenant.requests) == asked + 1
-    assert re.search(r"session_tariffs +300 +300 +0 +300 history goes on \d+, in the correction range \d+", result.stdout)
+    assert re.search(
+        r"session_tariffs +300 +300 +0 +300 history goes on \d+, in the correction range \d+", result.stdout
+    )
     assert re.search(r"At least [\d,]+ requests, .* at 100,000 a second", result.stdout)
     arguments = ["sync", "--dry-run", "--deep", "--collections", "rewards,users", "--until", "2026-06-01", "--json"]
     forecast = json.loads(run(*arguments, home=tmp_path, CHARGELAKE_MAX_REQUESTS_PER_SECOND="2").stdout)

@@ -286,3 +286,50 @@ def test_states_grow_into_a_time_series(tmp_path):
 def test_every_table_that_is_fed_has_one_fan_out():
     fed = [table for fan_out in FAN_OUTS.values() for table in fan_out.tables]
     assert sorted(fed) == sorted(set(fed)) == sorted(KEYS)
+
+
+def test_a_location_that_moves_to_another_user_is_neither_lost_nor_kept_by_the_old_one(tmp_path):
+    tenant = full(35, users=8, sessions=20, days=10)
+    tables = ("users", "charging_locations", "location_tariffs")
+    moved = next(name for name in sorted(tenant.tariffs) if tenant.tariffs[name])
+    with serving(tenant) as env:
+        sync(env, tmp_path, collections=tables, fan_out_group=1)
+        first = tenant.rows["charging-locations"][moved]["userId"]
+        for user in [name for name in sorted(tenant.rows["users"]) if name != first][:2] + [first]:
+            tenant.rows["charging-locations"][moved]["userId"] = user
+            tenant.now += timedelta(days=1)
+            sync(env, tmp_path, collections=tables, fan_out_group=1)
+            assert wrong_tables(tenant, tmp_path, ["location_tariffs", "chargers", "utility_contracts"]) == {}
+
+
+@pytest.mark.parametrize("mistake", [[], None], ids=["empty", "null"])
+def test_a_night_of_empty_answers_for_everyone_deletes_nothing_and_says_so(tmp_path, mistake):
+    tenant = full(36, users=10, sessions=80, days=10)
+    tables = ("users", "sessions", "financials")
+    with serving(tenant) as env:
+        sync(env, tmp_path, collections=tables)
+        answer = tenant.respond
+        tenant.respond = lambda path, query: (200, mistake) if path.endswith("/financials") else answer(path, query)
+        tenant.now += timedelta(days=1)
+        bad = sync(env, tmp_path, collections=tables, deep=True)
+        assert bad.status is Status.PARTIAL
+        assert wrong_tables(tenant, tmp_path, ["financials"]) == {}
+        tenant.respond = answer
+        tenant.now += timedelta(days=1)
+        assert sync(env, tmp_path, collections=tables).status is Status.COMPLETE
+    assert failing_parents(tmp_path) == {}
+
+
+def test_many_broken_users_do_not_keep_the_others_waiting_for_ever(tmp_path):
+    tenant = full(37, users=60, sessions=60, days=10)
+    tenant.failing_users |= set(sorted(tenant.rows["users"])[:52])
+    with serving(tenant) as env:
+        sync(env, tmp_path, collections=("users",))
+        for _ in range(4):
+            tenant.now += timedelta(days=1)
+            sync(env, tmp_path, collections=("messages",))
+        healthy = [row for row in tenant.truth("messages") if row["userId"] not in tenant.failing_users]
+    assert len(failing_parents(tmp_path)) == 52
+    missing, extra, different = wrong_tables(tenant, tmp_path, ["messages"])["messages"]
+    assert len(missing) == len(tenant.truth("messages")) - len(healthy)
+    assert extra == different == []

@@ -173,6 +173,7 @@ def test_failing_counts_runs_in_a_row_and_keeps_since_when(reasons):
     [
         (None, [], None, None),
         (None, [False], True, True),
+        (None, [True] * 9, None, None),
         (None, [True] * (PROBED_PARENTS - 1), None, False),
         (None, [True] * PROBED_PARENTS, False, False),
         (None, [True] * PROBED_PARENTS + [False], True, True),

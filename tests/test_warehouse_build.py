@@ -249,7 +249,10 @@ def test_an_empty_lake_builds_empty_models_and_a_part_is_not_the_whole(tmp_path)
         record(settings)
     report = build(settings)
     assert set(report.versions.values()) == {None}
-    assert {name for name, rows in everything(settings).items() if rows} == {"marts.dim_public_holidays", "ops.freshness"}
+    assert {name for name, rows in everything(settings).items() if rows} == {
+        "marts.dim_public_holidays",
+        "ops.freshness",
+    }
     assert not report.warnings
 
 

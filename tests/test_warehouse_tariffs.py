@@ -3,27 +3,23 @@
 import copy
 import shutil
 from collections import defaultdict
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
-from itertools import groupby
 from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
-from support.demo_warehouse import demo_warehouse
 from support.lake_data import Lake, Tenant, at, expected_sessions, first_night, run_record
-from support.lake_tariffs import (
+from support.lake_tariff_rows import (
     DOUBLE,
-    PriceBook,
     append_by_month,
-    history,
     interval,
     layers,
-    public_holidays,
     session_tariff_rows,
     slot_rows,
     tariff_rows,
 )
+from support.lake_tariffs import PriceBook, history, public_holidays
 
 from pipelines.settings import LakeSettings
 from warehouse.build import BuildReport, build, prepare, record
@@ -193,12 +189,20 @@ def test_the_price_at_any_moment_of_daylight_saving_nights_and_holidays(night, d
     assert len(expected) > 2000
 
 
-def test_the_published_file_answers_for_one_price(night, data):
+def test_the_published_file_answers_for_prices(night, data):
+    """Also where a BI tool opens the file itself."""
     location = data[1].locations[0]["id"]
-    answer = frame(
-        f"from marts.price_at('{location}', timestamptz '2026-05-17 10:00:00+00')", file=night[0].published_file
-    )
+    published = night[0].published_file
+    answer = frame(f"from marts.price_at('{location}', timestamptz '2026-05-17 10:00:00+00')", file=published)
     assert answer.to_dict("records") == [{"tariff_type": "OffPeak", "price_per_kwh": 0.8, "currency": "NOK"}]
+    start, end = at("2026-06-14T18:30"), at("2026-06-16T08:00")
+    with duckdb.connect(str(published), read_only=True) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        told = connection.execute(
+            "from marts.prices_between(?, ?, ?) order by started_at", [location, start, end]
+        ).fetchall()
+    assert told == [tuple(segment.values()) for segment in PriceBook(data[0], ZONES).segments(location, start, end)]
+    assert len(told) == 5
 
 
 def test_tariffs_hold_from_when_they_were_seen_and_never_two_at_once(night, data):
@@ -431,158 +435,3 @@ def test_incremental_equals_full_when_prices_cars_and_settings_change(night, dat
     lake.erase("session_tariffs", f"session_id = '{gone}'", lambda row: row["session_id"] == gone)
     assert not build(kept).is_full
     assert tables(kept) == after
-
-
-DEMO_HOLIDAYS = {(1, 1), (5, 1), (5, 17), (12, 25), (12, 26)}
-"""(month, day): the demo tenant has no movable holidays; on those its own prices are those of other days."""
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory) -> tuple[dict[str, list[dict]], LakeSettings]:
-    """The tenant's JSON, and what was built from its answers."""
-    with demo_warehouse(tmp_path_factory.mktemp("demo")) as (tenant, settings):
-        names = ("sessions", "session_tariffs", "location_tariffs", "dynamic_tariffs", "vehicles")
-        return {name: tenant.truth(name) for name in names}, settings
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_prices_of_the_demo_tenants_sessions_are_what_its_tariffs_say(demo):
-    """Its JSON is read here without the pipeline's or the warehouse's help."""
-    told, settings = demo
-    moments = ("startTime", "endTime")
-    said = sorted(
-        (
-            row["sessionId"],
-            *(moment_of(row[name]) for name in moments),
-            row["tariffType"],
-            as_decimal(row["price"]),
-            row["currency"],
-        )
-        for row in told["session_tariffs"]
-    )
-    columns = "session_id, started_at, ended_at, tariff_type, price_per_kwh, currency"
-    api, model = (
-        sorted(tuple(row.values()) for row in rows_of(settings, f"select {columns} from {table}"))
-        for table in ("marts.fct_session_tariffs", "staging.stg_session_prices")
-    )
-    assert api == said
-
-    oslo, book = ZoneInfo("Europe/Oslo"), JsonPrices(told)
-    movable = {
-        day for country, day in public_holidays() if country == "NO" and (day.month, day.day) not in DEMO_HOLIDAYS
-    }
-    ended = {row["id"]: row for row in told["sessions"] if row["endTime"]}
-    on_movable, expected = set(), []
-    for session in ended.values():
-        start, end = (moment_of(session[name]) for name in moments)
-        days = {
-            (start + n * timedelta(hours=1)).astimezone(oslo).date()
-            for n in range((end - start) // timedelta(hours=1) + 2)
-        }
-        on_movable |= {session["id"]} if days & movable else set()
-        expected += [(session["id"], *segment) for segment in book.segments(session["chargingLocationId"], start, end)]
-    assert model == sorted(expected)
-    ordinary = [row for row in said if row[0] not in on_movable]
-    assert [row for row in model if row[0] not in on_movable] == ordinary
-    assert len(ordinary) > 0.9 * len(said) > 5000
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_sessions_of_the_demo_tenant_are_explained(demo):
-    told, settings = demo
-    facts = {row["session_id"]: row for row in rows_of(settings, "select * from marts.fct_sessions")}
-    steered = {row["id"]: row["isManaged"] for row in told["sessions"]}
-    assert {key: row["is_managed"] for key, row in facts.items()} == steered
-    assert {key: row["unmanaged_reason"] for key, row in facts.items()} == {
-        row["id"]: reason_of(row, told) for row in told["sessions"]
-    }
-    reasons = [row["unmanaged_reason"] for row in facts.values()]
-    assert min(map(reasons.count, ("unknown_location", "missing_capability", "after_forced_end"))) > 5
-    # What was paid lies between the cheapest and the dearest price of the plug-in.
-    prices = defaultdict(list)
-    for row in told["session_tariffs"]:
-        prices[row["sessionId"]].append(as_decimal(row["price"]))
-    for key, row in facts.items():
-        if row["price_per_kwh"] is not None:
-            cents = Decimal("0.0001") / Decimal(str(row["energy_kwh"]))
-            assert min(prices[key]) - cents <= Decimal(str(row["price_per_kwh"])) <= max(prices[key]) + cents
-    plug_ins = [row["session_ids"] for row in rows_of(settings, "select * from marts.fct_plug_ins")]
-    after = {row["session_id"] for row in facts.values() if row["unmanaged_reason"] == "after_forced_end"}
-    assert {ids[1] for ids in plug_ins if len(ids) == 2} == after
-    assert {len(ids) for ids in plug_ins} == {1, 2}
-    assert all(facts[ids[0]]["status"] == "ForceEnded" for ids in plug_ins if len(ids) == 2)
-    assert sum(map(len, plug_ins)) == len(told["sessions"])
-
-
-def moment_of(text: str) -> datetime:
-    return datetime.fromisoformat(text)
-
-
-def as_decimal(number: float) -> Decimal:
-    return Decimal(str(number)).quantize(Decimal("1e-9"))
-
-
-def reason_of(session: dict, told: dict[str, list[dict]]) -> str | None:
-    """Why a session was not steered; the tenant's settings are never against it."""
-    if session["isManaged"]:
-        return None
-    if session["chargingLocationId"] is None:
-        return "unknown_location"
-    (car,) = (row for row in told["vehicles"] if row["id"] == session["vehicleId"])
-    if not {"StartStopCharging", "GeoLocation"} <= set(car["capabilities"]):
-        return "missing_capability"
-    start = moment_of(session["startTime"])
-    for other in told["sessions"]:
-        if other["status"] == "ForceEnded" and other["userId"] == session["userId"] and other["id"] != session["id"]:
-            is_soon = timedelta(0) <= start - moment_of(other["endTime"]) <= timedelta(minutes=10)
-            places = {other["chargingLocationId"], session["chargingLocationId"]} - {None}
-            if is_soon and len(places) == 1:
-                return "after_forced_end"
-    return None
-
-
-class JsonPrices:
-    """Prices by the tenant's JSON: every quarter of an hour is turned into the wall clock of Oslo."""
-
-    def __init__(self, told: dict[str, list[dict]]) -> None:
-        self.tariffs = {row["chargingLocationId"]: row for row in told["location_tariffs"]}
-        self.slots = {(row["chargingLocationId"], moment_of(row["startTime"])): row for row in told["dynamic_tariffs"]}
-        self.holidays = {day for country, day in public_holidays() if country == "NO"}
-
-    def at(self, location: str, moment: datetime) -> tuple[str, Decimal | None, str | None, datetime | None]:
-        tariff = self.tariffs[location]
-        wall = moment.astimezone(ZoneInfo("Europe/Oslo"))
-        intervals = tariff["tariffIntervals"]
-        if wall.date() in self.holidays and tariff["holidayTariffIntervals"]:
-            intervals = tariff["holidayTariffIntervals"]
-        clock, day = f"{wall:%H:%M}", f"{wall:%A}".lower()
-        (kind,) = {
-            interval["tariffType"].lower()
-            for interval in intervals
-            if day in map(str.lower, interval["daysOfWeek"])
-            and (interval["startTime"] or "00:00") <= clock < (interval["endTime"] or "24:00")
-        }
-        if kind == "dynamic":
-            for minutes in (0, 15, 30, 45):
-                slot = self.slots.get((location, moment - timedelta(minutes=minutes)))
-                if slot:
-                    return "Dynamic", as_decimal(slot["price"]), slot["currency"], moment - timedelta(minutes=minutes)
-            return "Dynamic", None, None, None
-        (layer,) = (layer for layer in tariff["tariffs"] if layer["type"].lower() == kind)
-        return layer["type"], as_decimal(layer["price"]), layer["currency"], None
-
-    def segments(self, location: str | None, start: datetime, end: datetime) -> list[tuple]:
-        """Nothing without a location or a tariff; of a session without length, the price of its moment."""
-        if location not in self.tariffs:
-            return []
-        quarter = timedelta(minutes=15)
-        first = start - (start - datetime(2020, 1, 1, tzinfo=UTC)) % quarter
-        quarters = [first + n * quarter for n in range(max(1, -((first - end) // quarter)))]
-        found = []
-        for price, group in groupby(quarters, key=lambda moment: self.at(location, moment)):
-            moments = list(group)
-            begins, ends = max(moments[0], start), min(moments[-1] + quarter, end)
-            found.append((begins, ends, *price[:3]))
-        return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import duckdb
 import pyarrow as pa
@@ -41,21 +41,35 @@ def bucket_sql(id_: str) -> str:
     return f"(('0x' || substr(md5({id_}), 1, 8))::ubigint % {BUCKETS})::utinyint"
 
 
+class Lacking(NamedTuple):
+    """Of a parent's rows within what it was asked: how many did not come, and how many are held."""
+
+    rows: int
+    held: int
+
+
 class ChildIndex(KeyIndex):
     """A KeyIndex that also knows whose each row is, and when it happened."""
 
     COLUMNS = f"{KeyIndex.COLUMNS}, parent uhugeint, happened_at timestamptz"
 
-    def load_of(self, versions: pa.RecordBatchReader, buckets: Collection[int]) -> None:
-        """Replace the index by the newest version of each key of the parents in `buckets`."""
+    def load_of(self, versions: pa.RecordBatchReader, buckets: Collection[int], *, may_move: bool) -> None:
+        """Replace the index by the newest version of each key of the parents in `buckets`.
+
+        may_move: a key may pass from one parent to another; then its newest version of any parent counts, as long as
+        one of its parents is in the buckets.
+        """
         self._db.execute("truncate held")
         self._db.register("versions", versions)
         chosen = ",".join(map(str, sorted(buckets))) or "null"
+        mine = f"{bucket_sql('_parent')} in ({chosen})"
+        before, after = ("true", f"bool_or({mine})") if may_move else (mine, "true")
         self._db.execute(
             f"""insert into held
                 select md5_number(_key), arg_max(_row_hash, _synced_at)::uuid, max(_synced_at),
-                       arg_max(_deleted, _synced_at), md5_number(arg_max(_parent, _synced_at)), arg_max(_at, _synced_at)
-                from versions where {bucket_sql("_parent")} in ({chosen}) group by md5_number(_key)"""  # noqa: S608 - numbers and names of ours
+                       arg_max(_deleted, _synced_at), md5_number(arg_max(_parent, _synced_at)),
+                       arg_max(_at, _synced_at)
+                from versions where {before} group by md5_number(_key) having {after}"""  # noqa: S608 - numbers and names of ours
         )
         self._db.unregister("versions")
 
@@ -85,27 +99,31 @@ class ChildIndex(KeyIndex):
         )
         self._db.unregister("added")
 
-    def absent(self, judged: pa.Table, answered: pa.Table) -> dict[str, int]:
-        """Parents that hold living rows which their answers lack, with how many.
+    def absent(self, judged: pa.Table, answered: pa.Table) -> dict[str, Lacking]:
+        """Parents that hold living rows within what they were asked.
 
         judged: see JUDGED. answered: `_key` of every row that came, whatever became of it.
         A row counts only if it was last read before its parent was asked, and lies within what was asked.
         """
-        found = self._absent("j.parent, count(*)", "group by all", judged, answered)
-        return {str(parent): int(number) for parent, number in found}
+        found = self._judged("parent, count(*) filter (not came), count(*)", "true group by all", judged, answered)
+        return {str(parent): Lacking(int(rows), int(held)) for parent, rows, held in found}
 
     def absent_keys(self, judged: pa.Table, answered: pa.Table) -> list[int]:
-        """The keys of such rows, as the index holds them."""
-        return [key for (key,) in self._absent("distinct h.key", "", judged, answered)]
+        """The keys of such rows that did not come, as the index holds them."""
+        return [int(key) for (key,) in self._judged("distinct key", "not came", judged, answered)]
 
-    def _absent(self, what: str, tail: str, judged: pa.Table, answered: pa.Table) -> list[tuple[Any, ...]]:
+    def _judged(self, what: str, which: str, judged: pa.Table, answered: pa.Table) -> list[tuple[Any, ...]]:
         self._db.register("judged", judged)
         self._db.register("answered", answered.select(["_key"]))
         found = self._db.execute(
-            f"""select {what} from held h join judged j on h.parent = md5_number(j.parent)
-                where not h.gone and h.read_at < j.asked_at
-                  and (j.lower is null or h.happened_at >= j.lower) and (j.upper is null or h.happened_at < j.upper)
-                  and not exists (select 1 from answered a where md5_number(a._key) = h.key) {tail}"""  # noqa: S608 - words of ours
+            f"""with came as (select distinct md5_number(_key) as key from answered),
+                j as (
+                  select q.parent, h.key, came.key is not null as came
+                  from held h join judged q on h.parent = md5_number(q.parent) left join came on came.key = h.key
+                  where not h.gone and h.read_at < q.asked_at
+                    and (q.lower is null or h.happened_at >= q.lower) and (q.upper is null or h.happened_at < q.upper)
+                )
+                select {what} from j where {which}"""  # noqa: S608 - words of ours
         ).fetchall()
         self._db.unregister("judged")
         self._db.unregister("answered")
@@ -119,6 +137,7 @@ class ChildTable(ChangelogTable):
         super().__init__(uri, resource)
         self.parent_column = column_name(parent_id)
         self._time = column_name(resource.time) if resource.time else None
+        self._may_move = parent_id not in resource.key
         self._buckets: frozenset[int] = frozenset()
         self._since: datetime | None = None
         self._is_loaded = False
@@ -151,7 +170,7 @@ class ChildTable(ChangelogTable):
         self._buckets, self._since = frozenset(buckets), since
 
     def release(self, under_way: Collection[str]) -> None:
-        """Rows of parents that are not under way will not be compared any more: their memory may be given back."""
+        """Rows of parents that are finished will not be compared any more: their memory may be given back."""
         index = self._index
         if isinstance(index, ChildIndex) and self._is_loaded and index.size > LARGE_INDEX:
             index.keep_only(under_way)
@@ -175,7 +194,7 @@ class ChildTable(ChangelogTable):
         self._reach(rows)
         return self._commit(rows, marks)
 
-    def absent(self, judged: pa.Table, answered: pa.Table) -> dict[str, int]:
+    def absent(self, judged: pa.Table, answered: pa.Table) -> dict[str, Lacking]:
         """See ChildIndex.absent."""
         return self._index_of_children().absent(judged, answered) if judged.num_rows else {}
 
@@ -184,9 +203,9 @@ class ChildTable(ChangelogTable):
         wanted = set(self._index_of_children().absent_keys(judged, answered)) if judged.num_rows else set()
         if not wanted:
             return self.complete(self.empty())
-        parents = judged["parent"].unique().to_pylist()
+        parents = None if self._may_move else ds.field(self.parent_column).isin(judged["parent"].unique().to_pylist())
         with translated(self._store.uri):
-            rows = self._store.scan(self.schema.names, ds.field(self.parent_column).isin(parents)).read_all()
+            rows = self._store.scan(self.schema.names, parents).read_all()
         rows = _latest_of(self._with_keys(rows), wanted)
         for name, value in (("_deleted", True), ("_run_id", run_id), ("_synced_at", at)):
             place = rows.schema.get_field_index(name)
@@ -213,7 +232,7 @@ class ChildTable(ChangelogTable):
         index = self._index if isinstance(self._index, ChildIndex) else ChildIndex()
         if index is not self._index or not self._is_loaded:
             with translated(self._store.uri):
-                index.load_of(self._versions(), self._buckets)
+                index.load_of(self._versions(), self._buckets, may_move=self._may_move)
             self._index, self._is_loaded = index, True
         return index
 

@@ -21,7 +21,16 @@ from pipelines.sync.fanout.known import Known
 from pipelines.sync.fanout.probing import PROBED_PARENTS
 from pipelines.sync.fanout.reasons import Tonight, sql_instant
 from pipelines.sync.fanout.unit import UNSERVED
-from pipelines.sync.forecast import WALKS, Forecast, HeldList, ListPlan, NightForecast, pages_of, plan_list
+from pipelines.sync.forecast import (
+    WALKS,
+    Forecast,
+    HeldList,
+    ListPlan,
+    NightForecast,
+    most_first_asks,
+    pages_of,
+    plan_list,
+)
 from pipelines.sync.run import Order, ask_clock, until_of
 from pipelines.sync.setting_aside import PENDING
 from pipelines.sync.windows import Window
@@ -35,7 +44,7 @@ def dry_run(order: Order, *, api: Callable[[], ApiSettings], sync: SyncSettings,
     api: loads the settings, called only where the API's clock has to be asked. Raises ApiError, ConfigurationError.
     """
     until = order.until or until_of(ask_clock(api(), sync), sync)
-    tonight, store = Tonight(until, order.deep, sync), Lake(lake.lake_root)
+    tonight, store = Tonight(until, until, order.deep, sync), Lake(lake.lake_root)
     with Known(store) as known:
         units = [_list(known, store, resource, tonight) for resource in order.lists]
         units += [_fan_out(known, store, fan_out, tonight) for fan_out in order.fan_outs]
@@ -141,9 +150,10 @@ def _parents(known: Known, lake: Lake, fan_out: FanOut, tonight: Tonight) -> For
         return Forecast(fan_out.name, fan_out.tables, 0, parents, skipped=Counter({UNSERVED: parents}))
     plan, requests = found
     notes: tuple[str, ...] = ()
-    if fan_out.form is Form.WINDOWS or plan.untouched:
-        # of a first reading no more than that is sure to be done in one night
+    if fan_out.form is Form.WINDOWS:
         requests = min(requests, tonight.settings.backfill_requests)
+    if plan.untouched:
+        requests = min(requests, most_first_asks(tonight.settings))
     if fan_out.endpoint.is_inferred and not _is_served(lake, fan_out, fan_out.endpoint.table):
         requests = min(requests, PROBED_PARENTS)
         notes = (f"no more than {PROBED_PARENTS} where all answer 404",)

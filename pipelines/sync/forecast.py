@@ -145,3 +145,8 @@ def _overlap(resource: Resource, question: Question, settings: SyncSettings, *, 
 def pages_of(rows: int) -> int:
     """Requests for so many rows: an answer without any is one, too."""
     return max(1, -(-rows // MAX_PAGE_SIZE))
+
+
+def most_first_asks(settings: SyncSettings) -> int:
+    """Parents that one night asks at the most of those that never were asked: whole groups, up to the budget."""
+    return -(-settings.backfill_requests // settings.fan_out_group) * settings.fan_out_group

@@ -70,7 +70,7 @@ def read_page(answer: Answer, read_at: datetime, where: str, path_ids: Mapping[s
     envelope = answer.data
     if isinstance(envelope, Mapping):
         items, total = envelope.get("items"), envelope.get("totalCount")
-        if isinstance(items, list) and isinstance(total, int) and not isinstance(total, bool):
+        if isinstance(items, list) and isinstance(total, int) and not isinstance(total, bool) and total >= 0:
             return Page(RawPage(answer.body, items, read_at, path_ids), total)
     raise UnexpectedAnswer(
         f"GET {where}: expected the paged form of v2 (items, totalCount, ...), got {describe(envelope)}."

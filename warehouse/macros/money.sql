@@ -29,6 +29,15 @@
     {% endif %}
 {% endmacro %}
 
+{# The rows of a lake table whose keys fct_financials lacks; `missing` is a part of its query. #}
+{% macro missing_rows_of(table) %}
+(
+    select changelog.*
+    from {{ source('lake', table) }} as changelog
+    where (user_id, session_id) in (select missing.user_id, missing.session_id from missing)
+)
+{% endmacro %}
+
 {# The columns of stg_financials, from rows of the lake's financials. #}
 {% macro financials_columns() %}
     user_id,

@@ -1,60 +1,58 @@
 {# A session that was ended by force, and what follows it within ten minutes: one plug-in, two rows of the API. #}
-{%- macro ten_minutes() %}600000{% endmacro %}
 
 {#
-    Pairs of a session ended by force and one of the same user's car (or place, where the car is not told) that
-    started within ten minutes of the end, as a whole query.
+    Pairs of a session ended by force and one that started within ten minutes of its end and is of the same user's
+    car (of the same place, where the car is not told), as a whole query.
 
-    forced: SQL of sessions ended by force. followers: SQL of sessions. Gives the columns of followers' keys and times
-    that callers need. Both sides meet in spans of ten minutes, so that no user's sessions are all compared.
+    forced, followers: SQL of rows (session_id, user_id, vehicle_id, charging_location_id, started_at; forced has
+    ended_at, too). Gives forced_session_id, forced_end_ms, session_id, start_ms.
+    Both sides meet in spans of ten minutes, so that never all sessions of a user are compared with each other.
 #}
 {% macro forced_end_pairs(forced, followers) %}
-with forced as (
-    select
-        session_id,
-        user_id,
-        vehicle_id,
-        charging_location_id,
-        started_at,
-        {{ epoch_millis('ended_at') }} as end_ms
+{%- set longest_gap = 600000 %}
+{%- set columns = 'session_id, user_id, vehicle_id, charging_location_id, started_at' %}
+with ends as (
+    select {{ columns }}, {{ epoch_millis('ended_at') }} as end_ms
     from ({{ forced }}) as forced
     where ended_at is not null
 ),
 
-followers as (
+starts as (
     select
-        session_id,
-        user_id,
-        vehicle_id,
-        charging_location_id,
-        started_at,
-        {{ epoch_millis('started_at') }} as start_ms
+        {{ columns }},
+        {{ epoch_millis('started_at') }} as start_ms,
+        {{ span_number(epoch_millis('started_at'), longest_gap) }} as span
     from ({{ followers }}) as followers
 ),
 
 expected as (
-    select forced.*, cast(floor(end_ms / cast({{ ten_minutes() }} as double)) as bigint) as ten_minutes from forced
+    select {{ columns }}, end_ms, {{ span_number('end_ms', longest_gap) }} as span from ends
     union all
-    select forced.*, cast(floor(end_ms / cast({{ ten_minutes() }} as double)) as bigint) + 1 as ten_minutes from forced
+    select {{ columns }}, end_ms, {{ span_number('end_ms', longest_gap) }} + 1 as span from ends
 )
 
 select
     expected.session_id as forced_session_id,
     expected.end_ms as forced_end_ms,
-    followers.session_id,
-    followers.start_ms
-from followers
+    starts.session_id,
+    starts.start_ms
+from starts
 inner join expected
     on
-        followers.user_id = expected.user_id
-        and cast(floor(followers.start_ms / cast({{ ten_minutes() }} as double)) as bigint) = expected.ten_minutes
-        and followers.start_ms - expected.end_ms between 0 and {{ ten_minutes() }}
+        starts.user_id = expected.user_id
+        and starts.span = expected.span
+        and starts.start_ms - expected.end_ms between 0 and {{ longest_gap }}
 where
-    coalesce(followers.vehicle_id = expected.vehicle_id, true)
-    and coalesce(followers.charging_location_id = expected.charging_location_id, true)
-    and (followers.vehicle_id = expected.vehicle_id or followers.charging_location_id = expected.charging_location_id)
+    coalesce(starts.vehicle_id = expected.vehicle_id, true)
+    and coalesce(starts.charging_location_id = expected.charging_location_id, true)
+    and (starts.vehicle_id = expected.vehicle_id or starts.charging_location_id = expected.charging_location_id)
     and (
-        followers.started_at > expected.started_at
-        or (followers.started_at = expected.started_at and followers.session_id > expected.session_id)
+        starts.started_at > expected.started_at
+        or (starts.started_at = expected.started_at and starts.session_id > expected.session_id)
     )
 {% endmacro %}
+
+{# Which of the spans of so many milliseconds since 1970 a moment lies in. #}
+{% macro span_number(millis, length) -%}
+    cast(floor({{ millis }} / cast({{ length }} as double)) as bigint)
+{%- endmacro %}

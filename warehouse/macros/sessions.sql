@@ -17,13 +17,16 @@
             or vehicle_id in (select id from {{ changed_keys('vehicles') }})
             or vehicle_id in (select vehicle_id from {{ changed_keys('charge_settings') }})
             or session_id not in (select id from {{ source('lake', 'sessions') }} where id is not null)
-            or session_id in (select session_id from ({{ forced_end_pairs(changed_forced_ends(), 'select * from ' ~ this) }}) as pairs)
+            or session_id in (
+                select session_id
+                from ({{ forced_end_pairs(changed_forced_ends(), 'select ' ~ plugged_columns() ~ ' from ' ~ this) }}) as pairs
+            )
     {% endif %}
 {% endmacro %}
 
 {# Forced ends as they were when last built and as they are in any version since, of sessions that have changed. #}
 {% macro changed_forced_ends() %}
-    select session_id, user_id, vehicle_id, charging_location_id, started_at, ended_at
+    select {{ plugged_columns() }}, ended_at
     from {{ this }}
     where
         status = 'ForceEnded'
@@ -36,6 +39,9 @@
     from {{ source('lake', 'sessions') }}
     where status = 'ForceEnded' and id in (select id from {{ changed_keys('sessions') }})
 {% endmacro %}
+
+{# What tells which sessions follow each other. #}
+{% macro plugged_columns() %}session_id, user_id, vehicle_id, charging_location_id, started_at{% endmacro %}
 
 {# The columns of stg_sessions, from rows of the lake's sessions. #}
 {% macro session_columns() %}

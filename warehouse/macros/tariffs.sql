@@ -155,8 +155,7 @@ by_day as (
     select
         pieces.*,
         {{ each_integer(
-            'cast(floor((from_ms + offset_ms) / cast(' ~ day ~ ' as double)) as bigint)',
-            'cast(floor((until_ms - 1 + offset_ms) / cast(' ~ day ~ ' as double)) as bigint)'
+            span_number('(from_ms + offset_ms)', day), span_number('(until_ms - 1 + offset_ms)', day)
         ) }} as local_day
     from under_one_offset as pieces
 ),
@@ -240,7 +239,12 @@ between_slots as (
         from_ms as until_ms
     from in_slots
     union all
-    select span_id, max(end_ms) as end_ms, max(tariff_type) as tariff_type, max(until_ms) as from_ms, max(piece_until_ms) as until_ms
+    select
+        span_id,
+        max(end_ms) as end_ms,
+        max(tariff_type) as tariff_type,
+        max(until_ms) as from_ms,
+        max(piece_until_ms) as until_ms
     from in_slots
     group by span_id, piece_from_ms
 ),

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 from pipelines.client.answer import Answer, Api
-from pipelines.contract import Endpoint, FanOut
+from pipelines.contract import RESOURCES, Endpoint, FanOut
 from pipelines.contract.fan_outs import ALIVE
 from pipelines.errors import ApiError, UnexpectedAnswer
 from pipelines.normalise import RawPage
@@ -60,8 +61,6 @@ class Asking:
     budget: int
     probes: Mapping[str, Probe] = field(default_factory=dict)
     longest: timedelta | None = None
-    answered: int = 0
-    """Parents that gave something else than 404."""
 
     async def get(
         self,
@@ -73,10 +72,14 @@ class Asking:
         """Ask for one thing. A status in `none` comes back as an answer."""
         answer = await self.api.get(endpoint.path.format_map(ids), params, none_statuses=none)
         is_none = answer.status in none
-        self.answered += not is_none
         if (probe := self.probes.get(endpoint.path)) is not None:
             probe.answered(is_none=is_none)
         return answer
+
+    def nothing(self, piece: Piece) -> None:
+        """A good answer without a body says nothing: neither rows nor that there are none."""
+        piece.judges = frozenset()
+        piece.problem = "expected JSON, got an empty answer"
 
     def is_served(self, endpoint: Endpoint) -> bool:
         """False for a guessed path that the tenant turned out not to have."""
@@ -100,6 +103,13 @@ class Asking:
         read_at = self.clock.stamp(answer.received_at)
         if isinstance(answer.data, list):
             return RawPage(answer.body, answer.data, read_at, ids)
-        if isinstance(answer.data, Mapping):
+        if isinstance(answer.data, Mapping) and self._is_known(answer.data, endpoint):
             return RawPage(answer.body, [answer.data], read_at, ids)
-        raise UnexpectedAnswer(f"GET {endpoint.path}: expected a JSON array or object, got {describe(answer.data)}.")
+        raise UnexpectedAnswer(
+            f"GET {endpoint.path}: expected {endpoint.table} as a JSON array or object, got {describe(answer.data)}."
+        )
+
+    def _is_known(self, item: Mapping[str, Any], endpoint: Endpoint) -> bool:
+        """Whether an object has any field of its table: an envelope or an empty object is none of its rows."""
+        resource = RESOURCES[endpoint.table]
+        return not {f.path.split(".")[0] for f in resource.fields if f.path not in resource.under}.isdisjoint(item)

@@ -116,6 +116,15 @@ class FanOutSync:
 
     async def run(self, plan: Plan) -> None:
         """Ask, commit, move the buckets' state on. Raises Outage, CredentialsRefused."""
+        try:
+            await self._run_groups(plan)
+        except Outage:
+            # what came is kept and who failed remembered, so that the next run does not meet the same wall
+            await self._flush()
+            self._remember_left()
+            raise
+
+    async def _run_groups(self, plan: Plan) -> None:
         if plan.failed:
             await self._run_group(_Group((), list(plan.failed)), plan)
         windows = self._fan_out.form is Form.WINDOWS
@@ -152,6 +161,7 @@ class FanOutSync:
         for writer in self._writers:
             writer.table.narrow({ask.bucket for ask in asks}, since)
         waiting = iter(asks)
+        self._under_way = {ask.parent_id for ask in asks}
 
         async def work() -> None:
             for ask in waiting:
@@ -168,7 +178,6 @@ class FanOutSync:
             await asyncio.gather(*workers, return_exceptions=True)
 
     async def _ask_one(self, ask: Ask) -> None:
-        self._under_way.add(ask.parent_id)
         try:
             async for piece in self._form(ask):
                 await self._take(piece)
@@ -215,7 +224,10 @@ class FanOutSync:
         if not pieces and finished is None:
             return
         reads = {writer.name: writer.read(pieces) for writer in self._writers}
-        doubtful = set[str]().union(*(writer.absent(reads[writer.name]) for writer in self._writers))
+        absent = [writer.absent(reads[writer.name]) for writer in self._writers]
+        unbelieved = set[str]().union(*(found.unbelieved for found in absent))
+        self._doubt(unbelieved, pieces)
+        doubtful = set[str]().union(*(found.parents for found in absent)) - unbelieved
         second, confirmed = await self._ask_about(doubtful, pieces)
         again = {writer.name: writer.read(second) for writer in self._writers} if second else {}
         at = self._asking.clock.stamp(datetime.now(timezone.utc))
@@ -226,6 +238,11 @@ class FanOutSync:
             sure = confirmed - (other.unreadable if other else frozenset())
             writer.commit(reads[writer.name], other, sure, at, self._marks(writer, finished, plan))
             writer.table.release(self._under_way | {piece.ask.parent_id for piece in self._pieces})
+
+    def _doubt(self, parents: set[str], pieces: Sequence[Piece]) -> None:
+        """Most parents lost all they had at once: that is taken for a fault of the API's, and they are asked again."""
+        for ask in {piece.ask.parent_id: piece.ask for piece in pieces if piece.ask.parent_id in parents}.values():
+            self._leave(Left(ask, Window(None, None), "empty, as most others were: not believed"))
 
     def _marks(self, writer: TableWriter, finished: _Group | None, plan: Plan | None) -> dict[str, int]:
         if finished is None or plan is None:
@@ -256,13 +273,9 @@ class FanOutSync:
         """None where absence means nothing: the parent itself is gone, or cannot be asked."""
         ask = pieces[0].ask
         try:
-            if any(piece.is_none for piece in pieces):
-                if not self._asking.answered:
-                    self._leave(Left(ask, Window(None, None), "404, as for every other parent so far"))
-                    return None
-                if not await self._asking.is_alive(ask):
-                    self.outcome.vanished += 1
-                    return None
+            if any(piece.is_none for piece in pieces) and not await self._asking.is_alive(ask):
+                self.outcome.vanished += 1
+                return None
             answers = [answer for question in self._questions(pieces) async for answer in self._form(question)]
         except (ApiError, Interrupted) as error:
             self._leave(Left(ask, Window(None, None), str(error)))

@@ -37,7 +37,9 @@ async def ask_once(asking: Asking, ask: Ask) -> AsyncIterator[Piece]:
         piece.asked(answer.asked_at)
         if answer.status in NONE:
             piece.is_none = True
-        elif answer.data is not None:
+        elif answer.data is None:
+            asking.nothing(piece)
+        else:
             piece.pages[fan_out.endpoint.table] = [asking.page(answer, ids, fan_out.endpoint)]
     yield piece
 
@@ -90,7 +92,9 @@ async def _ask_window(asking: Asking, ask: Ask, lower: datetime, upper: datetime
     piece.asked(answer.asked_at)
     if answer.status != 200:
         piece.is_none = True
-    elif answer.data is not None:
+    elif answer.data is None:
+        asking.nothing(piece)
+    else:
         ids, endpoint = ask.path_ids(asking.fan_out), asking.fan_out.endpoint
         piece.pages[endpoint.table] = [asking.page(answer, ids, endpoint)]
     return piece

@@ -21,6 +21,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 MICROSECOND = timedelta(microseconds=1)
 BACK = "back"
 DEEP = "deep"
+AHEAD = timedelta(hours=1)
 BACK_FROM = datetime(9999, 1, 1, tzinfo=timezone.utc)
 """Transactions only rise, history is asked backwards: so what is kept is the distance from here."""
 ALL_OF_IT = 2**62
@@ -42,10 +43,13 @@ class Mark:
     back: datetime | None = None
     deep: datetime | None = None
 
-    def is_due(self, until: datetime, *, deep: bool) -> bool:
-        """Whether time has passed since a run of this depth, or a deeper one, asked the bucket's parents."""
+    def is_due(self, until: datetime, now: datetime, *, deep: bool) -> bool:
+        """Whether time has passed since a run of this depth asked the bucket's parents.
+
+        A mark from a time that has not come (the API's clock was wrong once) must not blind the nights until then.
+        """
         last = self.deep if deep else self.until
-        return last is None or last < until
+        return last is None or last < until or last > now + AHEAD
 
 
 def app_id(table: str, bucket: int, about: str = "") -> str:

@@ -60,6 +60,8 @@ async def ask_by_pages(asking: Asking, ask: Ask) -> AsyncIterator[Piece]:
             else:
                 walked = await read_pages(asker)
                 piece.pages[table] += [page.raw for page in walked.pages]
+                if not any(page.items for page in walked.pages):
+                    piece.judges, piece.problem = frozenset(), f"{first.total} items are counted and none is shown"
                 if not walked.settled:
                     piece.judges, piece.problem = frozenset(), "; ".join(walked.notes)
     yield piece

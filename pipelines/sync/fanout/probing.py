@@ -13,6 +13,9 @@ from pipelines.contract import Endpoint
 PROBED_PARENTS = 100
 """Parents, spread by the hash of their ids, that must all answer 404 before a path counts as not served."""
 
+ENOUGH_PARENTS = 10
+"""Parents that must have answered 404 for that to be remembered, where there are not as many as PROBED_PARENTS."""
+
 
 @dataclass(slots=True)
 class Probe:
@@ -46,4 +49,4 @@ class Probe:
             return None
         if self.hits:
             return None if self.was_served else True
-        return False if self.misses and not self.was_served else None
+        return False if self.misses >= ENOUGH_PARENTS and not self.was_served else None

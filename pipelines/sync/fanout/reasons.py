@@ -32,6 +32,7 @@ class Tonight:
     """What choosing depends on beside the lake."""
 
     until: datetime
+    now: datetime
     deep: bool
     settings: SyncSettings
 
@@ -93,7 +94,8 @@ class Reasons:
             "until": pa.array([mark.until for mark in marks], _INSTANT),
             "back": pa.array([mark.back for mark in marks], _INSTANT),
             "is_due": pa.array(
-                [mark.is_due(self._tonight.until, deep=self._tonight.deep) for mark in marks], pa.bool_()
+                [mark.is_due(self._tonight.until, self._tonight.now, deep=self._tonight.deep) for mark in marks],
+                pa.bool_(),
             ),
             "last_night": pa.array([night_of(mark.until) for mark in marks], pa.int64()),
         } | {f"seen_{name}": pa.array([mark.seen.get(name) for mark in marks], _INSTANT) for name in watched}

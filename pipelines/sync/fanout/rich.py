@@ -8,6 +8,7 @@ Does not belong here: which parts there are (pipelines/contract/fan_outs.py).
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
@@ -76,7 +77,7 @@ class _Reader:
             answer, rows = await self._instead(part, ids, answer)
         if rows:
             read_at = self._asking.clock.stamp(answer.received_at)
-            page = RawPage(_ENCODER.encode(rows), list(rows), read_at, ids)
+            page = RawPage(_encoded(rows), list(rows), read_at, ids)
             self._piece.pages.setdefault(part.table, []).append(page)
         if part.parts:
             for row in rows:
@@ -98,3 +99,11 @@ class _Reader:
         tables = {part.table for part in parts} | {below.table for part in parts for below in part.parts}
         self._piece.judges -= tables
         self._piece.problem = problem
+
+
+def _encoded(rows: Sequence[Any]) -> bytes:
+    """Rows as JSON again; what no strict writer takes (a lone surrogate) is escaped, so that normalising sees it."""
+    try:
+        return _ENCODER.encode(rows)
+    except UnicodeEncodeError:
+        return json.dumps(rows, default=float).encode()

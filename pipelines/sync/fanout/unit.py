@@ -102,7 +102,7 @@ async def _carry_out(
     reports: Sequence[CollectionReport],
     window: Window | None,
 ) -> None:
-    fan_out, tonight = asking.fan_out, Tonight(run.until, run.deep, run.settings)
+    fan_out, tonight = asking.fan_out, Tonight(run.until, run.now, run.deep, run.settings)
     if window is None:
         plan = choose(known, fan_out, read_marks(fan_out, state.tables), state.pending, tonight)
     else:

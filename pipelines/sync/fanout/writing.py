@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -19,6 +20,11 @@ from pipelines.sync.fanout.ask import Piece
 from pipelines.sync.report import CollectionReport
 from pipelines.sync.setting_aside import SetAside
 from pipelines.sync.windows import Window
+
+MASS = 5
+"""So many parents that lose all they have in one go, and that are most of those who have anything, are not believed."""
+EMPTIES_BY_ITSELF = frozenset({"session_settings"})
+"""Tables that are empty for every parent sooner or later: settings of sessions that go on."""
 
 
 @dataclass(slots=True)
@@ -35,6 +41,13 @@ class Read:
         bad = [row.key for row in self.normalised.bad if row.key is not None]
         good = self.normalised.rows.select(["_key"])
         return pa.concat_tables([good, pa.table({"_key": pa.array(bad, pa.string())}, schema=good.schema)])
+
+
+class Absent(NamedTuple):
+    """Parents whose answers lack rows that are held. unbelieved: those who lack all, with too many others."""
+
+    parents: set[str]
+    unbelieved: set[str]
 
 
 class TableWriter:
@@ -76,9 +89,13 @@ class TableWriter:
         arrays = [pa.array(column, field.type) for column, field in zip(columns, JUDGED, strict=True)]
         return pa.Table.from_arrays(arrays, schema=JUDGED)
 
-    def absent(self, read: Read) -> set[str]:
-        """Parents that hold rows here which their answers lack."""
-        return set(self.table.absent(self.judged(read), read.answered()))
+    def absent(self, read: Read) -> Absent:
+        """Parents that hold rows here which their answers lack; nobody where that looks like a fault of the API's."""
+        found = self.table.absent(self.judged(read), read.answered())
+        lacking = {parent for parent, rows in found.items() if rows.rows}
+        emptied = {parent for parent in lacking if found[parent].rows == found[parent].held}
+        is_mass = self.name not in EMPTIES_BY_ITSELF and len(emptied) >= MASS and 2 * len(emptied) > len(found)
+        return Absent(lacking - emptied, emptied) if is_mass else Absent(lacking, set())
 
     def commit(
         self, read: Read, second: Read | None, confirmed: Collection[str], at: datetime, marks: Mapping[str, int]

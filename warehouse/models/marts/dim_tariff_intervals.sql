@@ -43,9 +43,11 @@ untold as (
 ),
 
 intervals as (
-    select * from told
+    select charging_location_id, valid_from, valid_until, is_holiday, tariff_type, days, start_minute, end_minute
+    from told
     union all
-    select * from untold
+    select charging_location_id, valid_from, valid_until, is_holiday, tariff_type, days, start_minute, end_minute
+    from untold
 ),
 
 weekdays as (
@@ -71,34 +73,59 @@ daily as (
 
 cut_at_midnight as (
     select
-        charging_location_id, valid_from, valid_until, is_holiday, tariff_type, day_of_week,
+        charging_location_id,
+        valid_from,
+        valid_until,
+        is_holiday,
+        tariff_type,
+        day_of_week,
         start_minute,
         case when end_minute > start_minute then end_minute else 1440 end as end_minute
     from daily
     union all
     select
-        charging_location_id, valid_from, valid_until, is_holiday, tariff_type, day_of_week % 7 + 1 as day_of_week,
+        charging_location_id,
+        valid_from,
+        valid_until,
+        is_holiday,
+        tariff_type,
+        day_of_week % 7 + 1 as day_of_week,
         0 as start_minute,
         end_minute
     from daily
     where end_minute <= start_minute
+),
+
+{#- Intervals of one type that start together are one, as where an interval is told twice. #}
+merged as (
+    select
+        charging_location_id,
+        valid_from,
+        valid_until,
+        is_holiday,
+        day_of_week,
+        start_minute,
+        max(end_minute) as end_minute,
+        tariff_type
+    from cut_at_midnight
+    where start_minute < end_minute and end_minute <= 1440
+    group by charging_location_id, valid_from, valid_until, is_holiday, day_of_week, start_minute, tariff_type
 )
 
-select distinct
-    cut.charging_location_id,
-    cut.valid_from,
-    cut.valid_until,
-    cut.is_holiday,
-    cut.day_of_week,
-    cut.start_minute,
-    cut.end_minute,
-    cut.tariff_type,
+select
+    merged.charging_location_id,
+    merged.valid_from,
+    merged.valid_until,
+    merged.is_holiday,
+    merged.day_of_week,
+    merged.start_minute,
+    merged.end_minute,
+    merged.tariff_type,
     layers.price_per_kwh,
     layers.currency
-from cut_at_midnight as cut
+from merged
 left join {{ ref('stg_tariff_layers') }} as layers
     on
-        cut.charging_location_id = layers.charging_location_id
-        and cut.valid_from = layers.valid_from
-        and cut.tariff_type = layers.tariff_type
-where cut.start_minute < cut.end_minute and cut.end_minute <= 1440
+        merged.charging_location_id = layers.charging_location_id
+        and merged.valid_from = layers.valid_from
+        and merged.tariff_type = layers.tariff_type

@@ -5,34 +5,28 @@
 {{ config(materialized='incremental', incremental_strategy='append', pre_hook='{{ forget_stale_financials() }}') }}
 
 {%- set key = 'user_id, session_id' %}
-{%- set missing_of -%}
-changelog where ({{ key }}) in (select missing.user_id, missing.session_id from missing)
-{%- endset %}
 
 with
 {% if is_incremental() %}
-held as (
-    select user_id, session_id from {{ source('lake', 'financials') }}
-    union
-    select user_id, session_id from {{ source('lake', 'rewards') }}
-),
-
 missing as (
+    {%- for table in ('financials', 'rewards') %}
     select held.user_id, held.session_id
-    from held
+    from {{ source('lake', table) }} as held
     where not exists (
         select 1 from {{ this }} as fact where fact.user_id = held.user_id and fact.session_id = held.session_id
     )
+    {% if not loop.last %}union{% endif %}
+    {%- endfor %}
 ),
 
 financials as (
     select {{ financials_columns() }}
-    from ({{ current_rows('(select * from ' ~ source('lake', 'financials') ~ ' as ' ~ missing_of ~ ')', key=key) }}) as current_financials
+    from ({{ current_rows(missing_rows_of('financials'), key=key) }}) as current_financials
 ),
 
 rewards as (
     select {{ rewards_columns() }}
-    from ({{ current_rows('(select * from ' ~ source('lake', 'rewards') ~ ' as ' ~ missing_of ~ ')', key=key) }}) as current_rewards
+    from ({{ current_rows(missing_rows_of('rewards'), key=key) }}) as current_rewards
 ),
 {% else %}
 financials as (
@@ -77,6 +71,9 @@ joined as (
                     and coalesce(financials.savings = sessions.savings, true)
                     and coalesce(financials.currency = sessions.currency, true)
         end as agrees_with_session,
+        sessions.started_at as session_started_at,
+        sessions.time_zone as session_time_zone,
+        sessions.start_local as session_start_local,
         sessions.is_provisional as is_session_provisional,
         greatest(financials.synced_at, rewards.synced_at) as synced_at
     from keys
@@ -97,10 +94,14 @@ placed as (
         on joined.charging_location_id = locations.charging_location_id
 ),
 
+{#- Turning an instant into local time is dear where the zone differs by row; the session has done it already. #}
 localised as (
     select
         placed.*,
-        {{ local_time('started_at', 'time_zone') }} as start_local
+        case
+            when session_started_at = started_at and session_time_zone = time_zone then session_start_local
+            else {{ local_time('started_at', 'time_zone') }}
+        end as start_local
     from placed
 ),
 

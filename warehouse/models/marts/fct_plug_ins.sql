@@ -4,8 +4,8 @@
 #}
 with recursive pairs as (
     {{ forced_end_pairs(
-        'select session_id, user_id, vehicle_id, charging_location_id, started_at, ended_at from ' ~ ref('fct_sessions') ~ " where status = 'ForceEnded'",
-        'select session_id, user_id, vehicle_id, charging_location_id, started_at from ' ~ ref('fct_sessions')
+        'select ' ~ plugged_columns() ~ ', ended_at from ' ~ ref('fct_sessions') ~ " where status = 'ForceEnded'",
+        'select ' ~ plugged_columns() ~ ' from ' ~ ref('fct_sessions')
     ) }}
 ),
 

@@ -11,12 +11,12 @@ where not exists (select 1 from {{ this }} as fact where fact.session_id = chang
 {%- endset -%}
 
 {%- set forced_ends -%}
-select session_id, user_id, vehicle_id, charging_location_id, started_at, ended_at
+select {{ plugged_columns() }}, ended_at
 from sessions
 where status = 'ForceEnded' and not is_deleted
 {% if is_incremental() %}
 union all
-select session_id, user_id, vehicle_id, charging_location_id, started_at, ended_at
+select {{ plugged_columns() }}, ended_at
 from {{ this }}
 where status = 'ForceEnded'
 {% endif %}
@@ -38,7 +38,7 @@ with sessions as (
 {#- Why a session was not steered, as far as other rows tell. #}
 after_forced_ends as (
     select distinct session_id
-    from ({{ forced_end_pairs(forced_ends, 'select * from sessions') }}) as pairs
+    from ({{ forced_end_pairs(forced_ends, 'select ' ~ plugged_columns() ~ ' from sessions') }}) as pairs
 ),
 
 placed as (

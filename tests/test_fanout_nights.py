@@ -295,7 +295,8 @@ def test_a_location_that_moves_to_another_user_is_neither_lost_nor_kept_by_the_o
     with serving(tenant) as env:
         sync(env, tmp_path, collections=tables, fan_out_group=1)
         first = tenant.rows["charging-locations"][moved]["userId"]
-        for user in [name for name in sorted(tenant.rows["users"]) if name != first][:2] + [first]:
+        others = [name for name in sorted(tenant.rows["users"]) if name != first]
+        for user in (*others[:2], first):
             tenant.rows["charging-locations"][moved]["userId"] = user
             tenant.now += timedelta(days=1)
             sync(env, tmp_path, collections=tables, fan_out_group=1)

@@ -33,8 +33,6 @@ class Ask:
     is_history: bool = False
     left: Window | None = None
     only: Window | None = None
-    failing_since: datetime | None = None
-    attempts: int = 0
     children: tuple[str, ...] = ()
 
     def path_ids(self, fan_out: FanOut) -> dict[str, str]:

@@ -168,8 +168,7 @@ class _Chooser:
         rows = self._sql.cursor()
         rows.execute(
             f"""select id::varchar as id, user_id::varchar as user_id, bucket, begun, until, sessions_since,
-                       recent_since, forecast_from, is_bearing, has_failed, asked_from, asked_until, failing_since,
-                       attempts, {flags}
+                       recent_since, forecast_from, is_bearing, has_failed, asked_from, asked_until, {flags}
                 from chosen where {which} order by bucket, begun desc nulls last, id"""  # noqa: S608 - names of ours
         )
         for batch in rows.to_arrow_reader(FETCHED):
@@ -194,8 +193,6 @@ class _Chooser:
             created_at=row["begun"],
             is_history=self._is_history(row, reasons),
             left=Window(row["asked_from"], row["asked_until"]) if row["has_failed"] else None,
-            failing_since=row["failing_since"],
-            attempts=row["attempts"] or 0,
             children=children.get(row["id"], ()),
         )
 

@@ -58,7 +58,6 @@ class Outcome:
     postponed: never asked yet, and too many for a night.
     """
 
-    finished: int = 0
     vanished: int = 0
     failed: int = 0
     unfinished: int = 0
@@ -184,7 +183,6 @@ class FanOutSync:
         except Interrupted as stop:
             self._failed(ask, stop)
         else:
-            self.outcome.finished += 1
             self.outcome.in_a_row = 0
         finally:
             self._under_way.discard(ask.parent_id)
@@ -328,7 +326,7 @@ def _groups(plan: Plan, size: int) -> Iterator[_Group]:
 
 
 def _up_to(last: int, buckets: Iterator[int]) -> Iterator[int]:
-    """The next buckets up to and with `last`; without it none are taken, where only parents that failed are asked."""
+    """The next buckets up to and with `last`."""
     for bucket in buckets:
         yield bucket
         if bucket == last:

@@ -106,8 +106,6 @@ class Reasons:
             "parent_id": pa.string(),
             "asked_from": _INSTANT,
             "asked_until": _INSTANT,
-            "failing_since": _INSTANT,
-            "attempts": pa.int64(),
         }
         self._replace(
             "pending",
@@ -129,8 +127,7 @@ class Reasons:
                 with ready as (
                   select p.*, m.* exclude (bucket), c.sessions_since, c.recent_since,
                          c.sessions_changed, c.is_recent, c.payouts_changed, c.locations_changed, c.vehicles_changed,
-                         f.parent_id is not null as has_failed, f.asked_from, f.asked_until, f.failing_since,
-                         f.attempts,
+                         f.parent_id is not null as has_failed, f.asked_from, f.asked_until,
                          (($tonight - p.draw % $turns) % $turns + $turns) % $turns < $tonight - m.last_night as in_turn,
                          (($tonight - p.draw % $probes) % $probes + $probes) % $probes < $tonight - m.last_night
                            as in_probe

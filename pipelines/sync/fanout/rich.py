@@ -89,7 +89,10 @@ class _Reader:
             self._piece.judges -= {part.table}
             return answer, []
         answer = await self._asking.get(part.instead, ids)
-        if answer.status in NONE or answer.data is None:
+        if answer.status in NONE:
+            return answer, []
+        if answer.data is None:
+            self._doubt([part], "expected JSON, got an empty answer")
             return answer, []
         self._found_any = True
         return answer, self._items(answer)

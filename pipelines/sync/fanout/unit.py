@@ -213,13 +213,7 @@ def _unreadable(writers: Sequence[TableWriter], known: set[str]) -> list[Record]
         for record in writer.asides.pending():
             parent = record["parent_id"]
             if parent is not None and parent not in known:
-                found[parent] = {
-                    "parent_id": parent,
-                    "asked_from": None,
-                    "asked_until": None,
-                    "failing_since": record["first_seen_at"],
-                    "attempts": 0,
-                }
+                found[parent] = {"parent_id": parent, "asked_from": None, "asked_until": None}
     return list(found.values())
 
 

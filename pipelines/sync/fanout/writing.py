@@ -58,6 +58,8 @@ class TableWriter:
         self.asides = asides
         self.report = report
         self._run_id = run_id
+        self._holding = 0
+        self._emptied = 0
 
     @property
     def name(self) -> str:
@@ -90,11 +92,16 @@ class TableWriter:
         return pa.Table.from_arrays(arrays, schema=JUDGED)
 
     def absent(self, read: Read) -> Absent:
-        """Parents that hold rows here which their answers lack; nobody where that looks like a fault of the API's."""
+        """Parents that hold rows here which their answers lack; nobody where that looks like a fault of the API's.
+
+        All that the run has met so far counts, so that a fault does not get through in small portions.
+        """
         found = self.table.absent(self.judged(read), read.answered())
         lacking = {parent for parent, rows in found.items() if rows.rows}
         emptied = {parent for parent in lacking if found[parent].rows == found[parent].held}
-        is_mass = self.name not in EMPTIES_BY_ITSELF and len(emptied) >= MASS and 2 * len(emptied) > len(found)
+        self._holding += len(found)
+        self._emptied += len(emptied)
+        is_mass = self.name not in EMPTIES_BY_ITSELF and self._emptied >= MASS and 2 * self._emptied > self._holding
         return Absent(lacking - emptied, emptied) if is_mass else Absent(lacking, set())
 
     def commit(

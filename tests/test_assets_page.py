@@ -90,7 +90,8 @@ def test_the_lineage_graph_shows_every_asset(page_address, settings, tmp_path):
 
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 2400, "height": 3000})
+        # only what fits into the window is drawn, and a group of thirty models is tall
+        page = browser.new_page(viewport={"width": 4800, "height": 15_000})
         page.on("request", lambda request: asked.add(urlsplit(request.url).hostname))
         page.goto(f"{page_address}/asset-groups")
         for group in groups:

@@ -39,8 +39,9 @@ lock: ## renew requirements.lock from pyproject.toml (needs uv)
 audit: .venv/installed ## look the locked packages up in the registry's advisories
 	$(BIN)/pip-audit --requirement requirements.lock --no-deps --disable-pip
 
-bench-requests: .venv/installed ## count the requests of nights on the demo tenant and on one of 20,000 users (20 minutes)
+bench-requests: .venv/installed ## requests and memory of nights on the demo tenant, 2,000 users, and 20,000 users (20 minutes)
 	$(BIN)/python -m benchmarks.requests
+	$(BIN)/python -m benchmarks.requests --copies 20 --newest-sessions 5 --without solar_energy,dynamic_tariffs
 	$(BIN)/python -m benchmarks.requests --copies 206 --newest-sessions 5 --without solar_energy,dynamic_tariffs
 
 clean: ## remove the environment and the demo's data

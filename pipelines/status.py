@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import duckdb
-
 from pipelines.contract import FAN_OUTS, LISTS, RESOURCES, Answer, FanOut, Resource
 from pipelines.lake import Lake, Record
+from pipelines.lake.scratch import count_living, scratch_database
 from pipelines.settings import LakeSettings
 from pipelines.sync.fanout import watermark
 from pipelines.sync.fanout.pending import PENDING as UNASKED
@@ -124,15 +123,9 @@ def _rows(lake: Lake, resource: Resource) -> int:
     keys = list(resource.key_columns)
     with (
         lake.reading(resource, [*keys, "_synced_at", "_deleted"]) as versions,
-        duckdb.connect(":memory:") as connection,
+        scratch_database() as connection,
     ):
-        connection.register("versions", versions)
-        row = connection.execute(
-            f"""select count(*) from (
-                  select arg_max(_deleted, _synced_at) as gone from versions group by {", ".join(keys)}
-                ) where not gone"""  # noqa: S608 - names of the contract
-        ).fetchone()
-    return int(row[0]) if row else 0
+        return count_living(connection, versions, f"row({', '.join(keys)})")
 
 
 def _unasked(lake: Lake) -> list[Record]:

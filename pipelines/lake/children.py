@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
@@ -18,9 +17,10 @@ import pyarrow.dataset as ds
 from pipelines.contract import Resource, column_name
 from pipelines.contract.fan_outs import BUCKETS
 from pipelines.lake.changelog import ChangelogTable, Committed
-from pipelines.lake.index import INDEX_COLUMNS, KeyIndex
+from pipelines.lake.index import INDEX_COLUMNS, VERSION, KeyIndex
 from pipelines.lake.keys import key_texts
 from pipelines.lake.schemas import INSTANT, MONTH, schema_of
+from pipelines.lake.scratch import count_living, in_parts, scratch_database
 from pipelines.lake.store import translated
 
 JUDGED = schema_of(
@@ -59,19 +59,18 @@ class ChildIndex(KeyIndex):
         may_move: a key may pass from one parent to another; then its newest version of any parent counts, as long as
         one of its parents is in the buckets.
         """
-        self._db.execute("truncate held")
-        self._db.register("versions", versions)
+        self.clear()
         chosen = ",".join(map(str, sorted(buckets))) or "null"
-        mine = f"{bucket_sql('_parent')} in ({chosen})"
-        before, after = ("true", f"bool_or({mine})") if may_move else (mine, "true")
-        self._db.execute(
-            f"""insert into held
-                select md5_number(_key), arg_max(_row_hash, _synced_at)::uuid, max(_synced_at),
-                       arg_max(_deleted, _synced_at), md5_number(arg_max(_parent, _synced_at)),
-                       arg_max(_at, _synced_at)
-                from versions where {before} group by md5_number(_key) having {after}"""  # noqa: S608 - numbers and names of ours
-        )
-        self._db.unregister("versions")
+        is_mine = f"{bucket_sql('_parent')} in ({chosen})"
+        wanted = f"{VERSION}, md5_number(_parent) as parent, _at as happened_at, {is_mine} as is_mine"
+        before, after = ("true", "bool_or(is_mine)") if may_move else ("is_mine", "true")
+        for _ in in_parts(self._db, versions, wanted, before):
+            self._db.execute(
+                f"""insert into held
+                    select key, arg_max(hash, read_at), max(read_at), arg_max(gone, read_at),
+                           arg_max(parent, read_at), arg_max(happened_at, read_at)
+                    from versions group by key having {after}"""  # noqa: S608 - a condition of ours
+            )
 
     def keep_only(self, parents: Collection[str]) -> None:
         """Forget the rows of all other parents. The table is made anew: deleting would not give memory back."""
@@ -153,14 +152,8 @@ class ChildTable(ChangelogTable):
 
     def __len__(self) -> int:
         """Keys that are held and not deleted, of all parents."""
-        with translated(self._store.uri), duckdb.connect(":memory:") as connection:
-            connection.register("versions", self._versions())
-            row = connection.execute(
-                """select count(*) from (
-                     select arg_max(_deleted, _synced_at) as gone from versions group by md5_number(_key)
-                   ) where not gone"""
-            ).fetchone()
-        return int(row[0]) if row else 0
+        with translated(self._store.uri), scratch_database() as connection:
+            return count_living(connection, self._versions(), "md5_number(_key)")
 
     def narrow(self, buckets: Collection[int], since: datetime | None) -> None:
         """From now on compare with rows of parents in these buckets; since: rows from then on will be enough (None:
@@ -262,7 +255,7 @@ class ChildTable(ChangelogTable):
 
 def _latest_of(rows: pa.Table, wanted: set[int]) -> pa.Table:
     """The newest version of each wanted key (as the index holds keys)."""
-    with duckdb.connect(":memory:") as connection:
+    with scratch_database() as connection:
         connection.register(
             "rows",
             rows.select(["_key", "_synced_at"]).append_column("place", pa.array(range(rows.num_rows), pa.int64())),

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Any
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipelines.lake.scratch import in_parts, scratch_database
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
+_INSTANTS = """select version.instant from (
+  select arg_max(struct_pack(instant := instant, gone := gone), read_at) as version from versions group by key
+) where not version.gone and version.instant is not null"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +30,13 @@ class HeldTimes:
     @classmethod
     def read(cls, versions: pa.RecordBatchReader, column: str) -> HeldTimes:
         """versions: every version of every row, with `_key`, `_synced_at`, `_deleted` and the column of instants."""
-        with duckdb.connect(":memory:") as connection:
-            connection.execute("set TimeZone = 'UTC'")
-            connection.register("versions", versions)
-            found: dict[str, Any] = connection.execute(
-                f"""with newest as (
-                      select arg_max(struct_pack(at := {column}, gone := _deleted), _synced_at) as version
-                      from versions group by md5_number(_key)
-                    )
-                    select epoch_us(version.at) as at from newest
-                    where not version.gone and version.at is not null order by 1"""  # noqa: S608 - a name of the contract
-            ).fetchnumpy()
-        return cls(np.asarray(found["at"], dtype=np.int64))
+        with scratch_database() as connection:
+            kept = f"md5_number(_key) as key, epoch_us({column}) as instant, _deleted as gone, _synced_at as read_at"
+            found: list[npt.NDArray[np.int64]] = [
+                np.asarray(connection.execute(_INSTANTS).fetchnumpy()["instant"], dtype=np.int64)
+                for _ in in_parts(connection, versions, kept)
+            ]
+        return cls(np.sort(np.concatenate(found)))
 
     @property
     def oldest(self) -> datetime | None:

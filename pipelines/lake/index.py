@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.lake.scratch import in_parts, scratch_database
+
 INDEX_COLUMNS = ("_synced_at", "_row_hash", "_deleted")
+VERSION = "md5_number(_key) as key, _row_hash::uuid as hash, _synced_at as read_at, _deleted as gone"
+"""SQL: what the index keeps of a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +49,25 @@ class KeyIndex:
     COLUMNS = "key uhugeint, hash uuid, read_at timestamptz, gone bool"
 
     def __init__(self) -> None:
-        self._db = duckdb.connect(":memory:", config={"threads": 1})
-        self._db.execute("set TimeZone = 'UTC'")
-        self._db.execute(f"create table held ({self.COLUMNS})")
+        self._db = scratch_database()
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything. The table is made anew: emptying it would not give memory back."""
+        self._db.execute(f"create or replace table held ({self.COLUMNS})")
 
     def close(self) -> None:
         self._db.close()
 
     def load(self, versions: pa.RecordBatchReader) -> None:
         """Replace the index by the newest version of each key among all `versions`."""
-        self._db.execute("truncate held")
-        self._db.register("versions", versions)
-        self._db.execute(
-            """insert into held
-               select md5_number(_key), arg_max(_row_hash, _synced_at)::uuid, max(_synced_at),
-                      arg_max(_deleted, _synced_at)
-               from versions group by md5_number(_key)"""
-        )
-        self._db.unregister("versions")
+        self.clear()
+        for _ in in_parts(self._db, versions, VERSION):
+            self._db.execute(
+                """insert into held
+                   select key, arg_max(hash, read_at), max(read_at), arg_max(gone, read_at)
+                   from versions group by key"""
+            )
 
     def newest(self) -> datetime | None:
         """The greatest read time of all versions, UTC."""

@@ -25,6 +25,8 @@ WRITER = "writer"
 """The application id that every commit of a table carries, so that of two writers from one snapshot one is refused."""
 
 COMMIT_ATTEMPTS = 20
+SCANNED_ROWS = 16_384
+"""That are read at a time, and little ahead: who reads is slower than the disk, and what waits takes memory."""
 SPARE_BYTES = 1_000_000
 """Room on the disk that a commit leaves for Delta's log."""
 
@@ -90,7 +92,13 @@ class DeltaStore:
                 name: pc.scalar(pa.scalar(None, self.schema.field(name).type)) if name in missing else ds.field(name)
                 for name in columns
             }
-            return dataset.scanner(columns=chosen if missing else list(columns), filter=rows).to_reader()
+            return dataset.scanner(
+                columns=chosen if missing else list(columns),
+                filter=rows,
+                batch_size=SCANNED_ROWS,
+                batch_readahead=2,
+                fragment_readahead=2,
+            ).to_reader()
 
     def append(self, rows: pa.Table, transactions: Mapping[str, int]) -> None:
         """Commit rows and transactions together, from the snapshot that this object holds; it then holds the new one.

@@ -17,6 +17,7 @@ from pipelines.client.answer import Answer, Api, Counters
 from pipelines.contract import FAN_OUTS, LISTS, RESOURCES, FanOut, Resource
 from pipelines.errors import ApiError, ConfigurationError, CredentialsRefused, HostUnreachable, LakeError, NotPermitted
 from pipelines.lake import Lake
+from pipelines.memory import spare_memory
 from pipelines.normalise.brackets import decode_leniently
 from pipelines.settings import ApiSettings, LakeSettings, SyncSettings
 from pipelines.sync.asides import Asides
@@ -102,6 +103,7 @@ def run_sync(
     A fault of the API in one collection is in its report; the others go on. Raises CredentialsRefused, LakeError,
     and ApiError if not even the first request is answered.
     """
+    spare_memory()
 
     async def session() -> RunReport:
         store = Lake(lake.lake_root)

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
-import duckdb
-
 from pipelines.client.answer import Api
 from pipelines.contract import MAX_PAGE_SIZE, Resource
 from pipelines.contract.vocabulary import FINAL_PAYOUT_STATUS
 from pipelines.lake import Lake
+from pipelines.lake.scratch import scratch_database
 from pipelines.sync.clock import ReadClock
 from pipelines.sync.listing import read_pages
 from pipelines.sync.pages import Page, empty_page, read_page
@@ -80,8 +79,7 @@ class UnfilteredSync:
         """When the oldest payout was made that may still change."""
         reach = self._run.until - timedelta(days=self._run.settings.correction_days)
         columns = ["id", "status", "created_at", "_synced_at", "_deleted"]
-        with self._lake.reading(self._resource, columns) as versions, duckdb.connect(":memory:") as connection:
-            connection.execute("set TimeZone = 'UTC'")
+        with self._lake.reading(self._resource, columns) as versions, scratch_database() as connection:
             connection.register("versions", versions)
             row = connection.execute(
                 """select min(now.created_at) from (

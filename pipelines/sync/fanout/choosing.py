@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from pipelines.contract.fan_outs import FanOut, Form, Worth
+from pipelines.contract.fan_outs import BUCKETS, FanOut, Form, Worth
 from pipelines.lake import Record
 from pipelines.sync.fanout.ask import Ask
 from pipelines.sync.fanout.known import Known
 from pipelines.sync.fanout.marks import Mark
-from pipelines.sync.fanout.reasons import Reasons, Tonight, flag, sql_instant
+from pipelines.sync.fanout.reasons import Reasons, Tonight, any_reason, flag, sql_instant
 from pipelines.sync.windows import Window, shifted
 
 FETCHED = 5_000
@@ -112,8 +112,7 @@ class _Chooser:
         if self._reasons.has(Worth.RECENT) and not self._tonight.deep:
             self._drop_if_many(Worth.RECENT)
         back = self._bound_backfill() if self._reasons.has(Worth.BACKFILL) else None
-        any_reason = " or ".join(flag(reason) for reason in Worth)
-        self._sql.execute(f"delete from chosen where not ({any_reason})")  # noqa: S608 - names of ours
+        self._sql.execute(f"delete from chosen where not {any_reason()}")  # noqa: S608 - names of ours
         return back
 
     def _drop_if_many(self, reason: Worth) -> None:
@@ -166,14 +165,17 @@ class _Chooser:
         flags = ", ".join(flag(reason) for reason in Worth)
         children = self._children()
         rows = self._sql.cursor()
-        rows.execute(
-            f"""select id::varchar as id, user_id::varchar as user_id, bucket, begun, until, sessions_since,
-                       recent_since, forecast_from, is_bearing, has_failed, asked_from, asked_until, {flags}
-                from chosen where {which} order by bucket, begun desc nulls last, id"""  # noqa: S608 - names of ours
-        )
-        for batch in rows.to_arrow_reader(FETCHED):
-            for row in batch.to_pylist():
-                yield self._ask(row, children)
+        # one bucket at a time: what is put in order is held in memory
+        for bucket in range(BUCKETS):
+            rows.execute(
+                f"""select id::varchar as id, user_id::varchar as user_id, bucket, begun, until, sessions_since,
+                           recent_since, forecast_from, is_bearing, has_failed, asked_from, asked_until, {flags}
+                    from chosen where bucket = ? and {which} order by begun desc nulls last, id""",  # noqa: S608 - names of ours
+                [bucket],
+            )
+            for batch in rows.to_arrow_reader(FETCHED):
+                for row in batch.to_pylist():
+                    yield self._ask(row, children)
 
     def _children(self) -> dict[str, tuple[str, ...]]:
         if self._fan_out.form is not Form.RICH:

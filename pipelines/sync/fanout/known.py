@@ -10,11 +10,10 @@ from datetime import datetime, timezone
 from types import TracebackType
 from typing import Self
 
-import duckdb
-
 from pipelines.contract import RESOURCES
 from pipelines.contract.vocabulary import DYNAMIC, FINAL_SESSION_STATUS, FORECAST
 from pipelines.lake import Lake
+from pipelines.lake.scratch import in_parts, scratch_database
 
 _FINAL_WORDS = ", ".join(repr(word) for word in sorted(FINAL_SESSION_STATUS))
 
@@ -32,6 +31,9 @@ _SHAPES = {
 }
 """By table: whose a row is, when it began, when it ended, whether it can be taken for final."""
 
+_KNOWN = """id uuid, user_id uuid, begun timestamptz, ended timestamptz, is_final bool, earliest timestamptz,
+  first_seen timestamptz, seen timestamptz, gone bool"""
+
 _COLUMNS = ("id", "user_id", "created_at", "start_time", "end_time", "status")
 
 
@@ -41,9 +43,7 @@ class Known:
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
         self._loaded: dict[str, datetime | None] = {}
-        # one thread: each has buffers of its own, and there are never more than some hundred thousand rows
-        self.sql = duckdb.connect(":memory:", config={"threads": 1})
-        self.sql.execute("set TimeZone = 'UTC'")
+        self.sql = scratch_database()
 
     def __enter__(self) -> Self:
         return self
@@ -67,20 +67,20 @@ class Known:
         resource = RESOURCES[table]
         columns = [*dict.fromkeys(name for name in _COLUMNS if name in {f.column for f in resource.fields})]
         with self._lake.reading(resource, [*columns, "_synced_at", "_deleted"]) as versions:
-            self.sql.register("versions", versions)
-            self.sql.execute(
-                f"""create table known_{table} as
-                    select id, now.whose as user_id, now.begun, now.ended, now.is_final, earliest,
-                           first_seen, seen, now.gone
-                    from (
-                      select id::uuid as id, min(_synced_at) as first_seen, max(_synced_at) as seen,
-                             min({begun}) as earliest,
-                             arg_max(struct_pack(whose := {whose}::uuid, begun := {begun}, ended := {ended},
-                                                 is_final := {final}, gone := _deleted), _synced_at) as now
-                      from versions group by id
-                    )"""  # noqa: S608 - names of the contract
-            )
-            self.sql.unregister("versions")
+            self.sql.execute(f"create table known_{table} ({_KNOWN})")
+            kept = f"""id::uuid as key, _synced_at as read_at, {whose}::uuid as whose, {begun} as begun,
+                       {ended} as ended, {final} as is_final, _deleted as gone"""
+            for _ in in_parts(self.sql, versions, kept):
+                self.sql.execute(
+                    f"""insert into known_{table}
+                        select id, now.whose, now.begun, now.ended, now.is_final, earliest, first_seen, seen, now.gone
+                        from (
+                          select key as id, min(read_at) as first_seen, max(read_at) as seen, min(begun) as earliest,
+                                 arg_max(struct_pack(whose := whose, begun := begun, ended := ended,
+                                                     is_final := is_final, gone := gone), read_at) as now
+                          from versions group by key
+                        )"""  # noqa: S608 - names of the contract
+                )
         return self._max(f"select max(seen) from known_{table}")  # noqa: S608 - a name of ours
 
     def _newest(self, table: str) -> datetime | None:
@@ -113,15 +113,13 @@ class Known:
         """Parents with rows; ever: also with rows that are gone."""
         resource = RESOURCES[table]
         keys = [key for key in resource.key_columns if key != column]
-        with self._lake.reading(resource, [column, *keys, "_synced_at", "_deleted"]) as versions:
+        newest = (
+            f"(select {column}, {', '.join(keys)}, arg_max(_deleted, _synced_at) as gone from versions group by all)"  # noqa: S608 - names of the contract
+        )
+        rows = "versions" if ever else f"{newest} where not gone"
+        with self._lake.reading(resource, [column, *([] if ever else keys), "_synced_at", "_deleted"]) as versions:
             self.sql.register("versions", versions)
-            alive = "true" if ever else "not gone"
-            self.sql.execute(
-                f"""insert into bearing select distinct {column}::uuid, null, null, null from (
-                      select {column}, {", ".join(keys)}, arg_max(_deleted, _synced_at) as gone
-                      from versions group by all
-                    ) where {alive}"""  # noqa: S608 - names of the contract
-            )
+            self.sql.execute(f"insert into bearing select distinct {column}::uuid, null, null, null from {rows}")  # noqa: S608 - names of the contract
             self.sql.unregister("versions")
 
     def _bearing_dynamic(self, since: datetime) -> None:

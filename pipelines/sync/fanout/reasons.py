@@ -136,7 +136,7 @@ class Reasons:
                   left join changed c on c.user_id = p.id
                   left join pending f on f.parent_id = p.id::varchar
                 )
-                select *, {flags} from ready""",  # noqa: S608 - names and conditions of ours
+                select * from (select *, {flags} from ready) where {any_reason()}""",  # noqa: S608 - names and conditions of ours
             {
                 "tonight": night_of(self._tonight.until),
                 "turns": turns,
@@ -236,6 +236,11 @@ class Reasons:
 def sql_instant(instant: datetime) -> str:
     """An instant as SQL literal."""
     return f"timestamptz '{instant.astimezone(timezone.utc).isoformat(sep=' ')}'"
+
+
+def any_reason() -> str:
+    """SQL: whether something speaks for a row of `chosen`."""
+    return f"({' or '.join(map(flag, Worth))})"
 
 
 def flag(reason: Worth) -> str:

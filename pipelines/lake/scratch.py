@@ -1,0 +1,77 @@
+"""A DuckDB to work things out in: in memory up to a bound, and what does not fit goes to a folder of its own.
+
+So a run's memory does not grow with the tenant. The folder is the owner's alone, and gone when the process ends.
+Does not belong here: what is worked out.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from functools import cache
+from itertools import count
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+MEMORY_MB = 128
+"""Of one database: twice what planning needs at 1,400,000 sessions. What is grouped must stay in memory, so it is done
+in parts of PART_ROWS rows."""
+PART_ROWS = 100_000
+
+_numbers = count()
+
+
+def scratch_database() -> duckdb.DuckDBPyConnection:
+    """An empty database for one thread, each of which would need buffers of its own; in UTC. Close it after use."""
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "threads": 1,
+            "memory_limit": f"{MEMORY_MB}MB",
+            "temp_directory": str(Path(_folder().name) / str(next(_numbers))),
+            "preserve_insertion_order": False,
+        },
+    )
+    connection.execute("set TimeZone = 'UTC'")
+    return connection
+
+
+def in_parts(
+    connection: duckdb.DuckDBPyConnection, source: pa.RecordBatchReader, columns: str, which: str = "true"
+) -> Iterator[None]:
+    """Make the view `versions` of one part of the rows after another; all rows of one key are in one part.
+
+    columns: what is kept of `source`, in SQL; the first one is called `key`. which: rows, in SQL.
+    """
+    connection.register("source", source)
+    connection.execute(
+        f"create or replace table staged as select {columns}, hash(key) as part from source where {which}"  # noqa: S608 - names of ours
+    )
+    connection.unregister("source")
+    row = connection.execute("select count(*) from staged").fetchone()
+    parts = 1 + int(row[0] if row else 0) // PART_ROWS
+    for number in range(parts):
+        connection.execute(
+            f"create or replace view versions as select * exclude (part) from staged where part % {parts} = {number}"  # noqa: S608 - numbers
+        )
+        yield
+    connection.execute("drop view versions")
+    connection.execute("drop table staged")
+
+
+def count_living(connection: duckdb.DuckDBPyConnection, source: pa.RecordBatchReader, key: str) -> int:
+    """Keys whose newest version is not a deletion. source: `_synced_at`, `_deleted` and what `key` (SQL) needs."""
+    living = 0
+    for _ in in_parts(connection, source, f"{key} as key, _synced_at as read_at, _deleted as gone"):
+        row = connection.execute(
+            "select count(*) from (select arg_max(gone, read_at) as gone from versions group by key) where not gone"
+        ).fetchone()
+        living += int(row[0]) if row else 0
+    return living
+
+
+@cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="chargelake-")

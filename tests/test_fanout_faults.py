@@ -101,3 +101,29 @@ def test_an_empty_page_with_a_wrong_count_deletes_nothing(tmp_path, total):
         tenant.now += timedelta(days=1)
         sync(env, tmp_path, collections=tables)
     assert wrong_tables(tenant, tmp_path, ["messages"]) == {}
+
+
+@pytest.mark.parametrize("nothing", [(404, {}), (200, None)], ids=["404", "empty"])
+def test_nothing_at_a_first_reading_is_asked_about_once_more(tmp_path, nothing):
+    tenant = full(87, users=8, sessions=60, days=30)
+    for row in tenant.rows["sessions"].values():
+        row |= {"endTime": row["endTime"] or row["startTime"], "status": "Complete"}
+    tenant.now += timedelta(days=20)  # nothing is in the correction range any more, and so asked every night
+    tables = ("users", "sessions", "session_tariffs", "financials", "messages")
+    lost, answer = set(), tenant.respond
+
+    def forgetful(path, query):
+        """Says nothing to the first question about each thing."""
+        if path.endswith(("/tariffs", "/financials", "/messages")) and path not in lost:
+            lost.add(path)
+            status, body = answer(path, query)
+            if status == 200:
+                empty = body | {"items": [], "totalCount": 0, "totalPages": 0} if isinstance(body, dict) else []
+                return nothing if nothing[0] == 404 else (200, empty)
+        return answer(path, query)
+
+    tenant.respond = forgetful
+    with serving(tenant) as env:
+        sync(env, tmp_path, collections=tables, ask_all_parents=0)
+    assert len(lost) > 20
+    assert wrong_tables(tenant, tmp_path, ["session_tariffs", "financials", "messages"]) == {}

@@ -86,6 +86,11 @@ class Asking:
         probe = self.probes.get(endpoint.path)
         return probe is None or probe.is_served is not False
 
+    def surely_serves(self, endpoint: Endpoint) -> bool:
+        """True for a path that is documented, or that the tenant turned out to have."""
+        probe = self.probes.get(endpoint.path)
+        return probe is None or probe.is_served is True
+
     async def is_alive(self, ask: Ask) -> bool:
         """Whether the API still knows the parent, by what it says about the parent itself."""
         for endpoint in ALIVE[self.fan_out.parent]:

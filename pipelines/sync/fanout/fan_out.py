@@ -25,7 +25,7 @@ from pipelines.sync.fanout.marks import bucket_versions
 from pipelines.sync.fanout.paged import ask_by_pages, ask_seeking
 from pipelines.sync.fanout.pending import Left, pending_news, resolutions
 from pipelines.sync.fanout.rich import ask_rich
-from pipelines.sync.fanout.writing import TableWriter
+from pipelines.sync.fanout.writing import EMPTIES_BY_ITSELF, TableWriter
 from pipelines.sync.windows import Window, shifted
 
 BEFORE = timedelta(days=2)
@@ -34,6 +34,8 @@ WINDOWS_OF_A_PARENT = 20
 """Of a year's history, about: by so much fewer parents make a group where each takes many requests."""
 OUTAGE = 25
 """Parents in a row that fail before the API counts as down, and the rest is left for another run."""
+ASKED_AGAIN_SOON = frozenset({Worth.RECENT, Worth.UNFINISHED, Worth.FEW})
+"""Reasons for which a parent is asked the next night too."""
 
 FORMS: dict[Form, Callable[[Asking, Ask], AsyncIterator[Piece]]] = {
     Form.OBJECT: ask_once,
@@ -178,8 +180,14 @@ class FanOutSync:
 
     async def _ask_one(self, ask: Ask) -> None:
         try:
+            items = 0
             async for piece in self._form(ask):
+                items += piece.items
                 await self._take(piece)
+            if not items and self._is_worth_a_second_look(ask):
+                async for piece in self._form(ask):
+                    if piece.items:
+                        await self._take(piece)
         except Interrupted as stop:
             self._failed(ask, stop)
         else:
@@ -187,6 +195,21 @@ class FanOutSync:
         finally:
             self._under_way.discard(ask.parent_id)
         self._progress(self._fan_out.name, 1)
+
+    def _is_worth_a_second_look(self, ask: Ask) -> bool:
+        """Whether nothing, where nothing was held yet, might be a fault that no later night would come back to soon.
+
+        Where something was held, its absence is asked about again anyway. Windows and what ends by itself have probes
+        and nights of their own.
+        """
+        is_first = ask.last_until is None or not {Worth.NEW, Worth.BACKFILL}.isdisjoint(ask.reasons)
+        return (
+            is_first
+            and ASKED_AGAIN_SOON.isdisjoint(ask.reasons)
+            and self._fan_out.form is not Form.WINDOWS
+            and EMPTIES_BY_ITSELF.isdisjoint(self._fan_out.tables)
+            and self._asking.surely_serves(self._fan_out.endpoint)
+        )
 
     async def _take(self, piece: Piece) -> None:
         self._pieces.append(piece)

@@ -127,3 +127,16 @@ def test_nothing_at_a_first_reading_is_asked_about_once_more(tmp_path, nothing):
         sync(env, tmp_path, collections=tables, ask_all_parents=0)
     assert len(lost) > 20
     assert wrong_tables(tenant, tmp_path, ["session_tariffs", "financials", "messages"]) == {}
+
+
+def test_nobody_waits_for_payouts_once_the_tenant_has_a_list_of_its_own(tmp_path):
+    tenant = full(88, users=8, sessions=20, days=10, unserved=frozenset({"/payouts"}))
+    tenant.failing_users = {min(tenant.rows["users"])}
+    with serving(tenant) as env:
+        sync(env, tmp_path, collections=("users", "payouts"))
+        assert set(failing_parents(tmp_path)) == {("payouts", min(tenant.rows["users"]))}
+        tenant.unserved = frozenset()
+        tenant.now += timedelta(days=1)
+        sync(env, tmp_path, collections=("users", "payouts"), deep=True)
+    assert failing_parents(tmp_path) == {}
+    assert wrong_tables(tenant, tmp_path, ["payouts"]) == {}

@@ -23,7 +23,7 @@ from pipelines.settings import ApiSettings, LakeSettings, SyncSettings
 from pipelines.sync.asides import Asides
 from pipelines.sync.clock import ReadClock
 from pipelines.sync.collection import CollectionSync
-from pipelines.sync.fanout import run_unit
+from pipelines.sync.fanout import forget_pending, run_unit
 from pipelines.sync.report import CollectionReport, RunReport
 from pipelines.sync.run_context import Run
 from pipelines.sync.slices import SliceWriter
@@ -224,7 +224,9 @@ async def _sync_fan_out(
     """One call for each parent; where the tenant serves a list of its own that brings the same rows, that list."""
     before = replace(api.counters)
     try:
-        if fan_out.unless is None or window is not None or not await _sync_list(api, lake, fan_out, run, reports[0]):
+        if fan_out.unless is not None and window is None and await _sync_list(api, lake, fan_out, run, reports[0]):
+            forget_pending(lake, fan_out, run)
+        else:
             await run_unit(api, lake, fan_out, run, reports, window)
     except ApiError as error:
         if isinstance(error, CredentialsRefused) and not isinstance(error, NotPermitted):

@@ -8,10 +8,11 @@ Does not belong here: whom to ask (choosing.py), how (forms.py, paged.py, rich.p
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from itertools import groupby
+from typing import TypeVar
 
 from pipelines.contract import FanOut
 from pipelines.contract.fan_outs import Form, Worth
@@ -46,6 +47,8 @@ FORMS: dict[Form, Callable[[Asking, Ask], AsyncIterator[Piece]]] = {
     Form.SEEK: ask_seeking,
     Form.RICH: ask_rich,
 }
+
+T = TypeVar("T")
 
 
 class Outage(Exception):
@@ -161,16 +164,20 @@ class FanOutSync:
         await self._flush()
         for writer in self._writers:
             writer.table.narrow({ask.bucket for ask in asks}, since)
-        waiting = iter(asks)
         self._under_way = {ask.parent_id for ask in asks}
+        await self._side_by_side_do(asks, self._ask_one)
+
+    async def _side_by_side_do(self, things: Iterable[T], do: Callable[[T], Awaitable[None]]) -> None:
+        """`do` each of these, as many at once as the settings allow; not any more once the tenant serves none."""
+        waiting = iter(things)
 
         async def work() -> None:
-            for ask in waiting:
+            for thing in waiting:
                 if not self._goes_on():
                     return
-                await self._ask_one(ask)
+                await do(thing)
 
-        workers = [asyncio.ensure_future(work()) for _ in range(min(self._side_by_side, len(asks)))]
+        workers = [asyncio.ensure_future(work()) for _ in range(self._side_by_side)]
         try:
             await asyncio.gather(*workers)
         finally:
@@ -282,12 +289,18 @@ class FanOutSync:
         """Second answers to the questions whose first answers lack rows, and of whom they are whole."""
         second: list[Piece] = []
         confirmed: set[str] = set()
-        for parent in sorted(doubtful):
-            mine = [piece for piece in pieces if piece.ask.parent_id == parent and piece.judges]
-            answers = await self._second_answers(mine)
+        first: dict[str, list[Piece]] = {parent: [] for parent in sorted(doubtful)}
+        for piece in pieces:
+            if piece.judges and piece.ask.parent_id in first:
+                first[piece.ask.parent_id].append(piece)
+
+        async def ask_again(parent: str) -> None:
+            answers = await self._second_answers(first[parent])
             if answers is not None:
-                second += answers
+                second.extend(answers)
                 confirmed.add(parent)
+
+        await self._side_by_side_do(first, ask_again)
         return second, confirmed
 
     async def _second_answers(self, pieces: Sequence[Piece]) -> list[Piece] | None:
@@ -298,8 +311,11 @@ class FanOutSync:
                 self.outcome.vanished += 1
                 return None
             answers = [answer for question in self._questions(pieces) async for answer in self._form(question)]
-        except (ApiError, Interrupted) as error:
-            self._leave(Left(ask, Window(None, None), str(error)))
+        except ApiError as error:
+            self._failed(ask, Interrupted(Window(None, None), error))
+            return None
+        except Interrupted as stop:
+            self._failed(ask, Interrupted(Window(None, None), stop.error))
             return None
         judged = frozenset[str]().union(*(piece.judges for piece in pieces))
         whole = all(answer.problem is None and answer.judges >= judged for answer in answers)

@@ -67,6 +67,7 @@ async def run_unit(
             report.window_until = run.until
         if not asking.is_served(fan_out.endpoint) and not run.deep and window is None:
             _skip_all(known, fan_out, reports)
+            forget_pending(lake, fan_out, run)
         else:
             await _carry_out(asking, known, lake, run, state, reports, window)
         for report, table in zip(reports, state.tables.values(), strict=True):
@@ -127,7 +128,8 @@ async def _carry_out(
     except Outage as outage:
         for report in reports:
             report.fail(str(outage))
-    _forget_the_gone(lake, fan_out, run, plan)
+    # those that the tenant no longer has
+    _forget(lake, fan_out, run, plan.gone)
     _note_probes(state, asking, run, reports)
     for report in reports:
         report.parents_failed = sync.outcome.failed
@@ -159,12 +161,17 @@ def _skip_all(known: Known, fan_out: FanOut, reports: Sequence[CollectionReport]
         report.notes.append(f"{fan_out.endpoint.path}: {UNSERVED}; the next deep run looks again")
 
 
-def _forget_the_gone(lake: Lake, fan_out: FanOut, run: Run, plan: Plan) -> None:
-    """Pending parents that the tenant no longer has are not asked again."""
-    if not plan.gone:
+def forget_pending(lake: Lake, fan_out: FanOut, run: Run) -> None:
+    """No parent waits for what is not asked of parents any more."""
+    _forget(lake, fan_out, run, [record["parent_id"] for record in _pending(lake, fan_out)])
+
+
+def _forget(lake: Lake, fan_out: FanOut, run: Run, parents: Sequence[str]) -> None:
+    """These pending parents are not asked again."""
+    if not parents:
         return
     now, name, run_id = datetime.now(timezone.utc), fan_out.name, run.run_id
-    lake.pending_parents().write(lambda held: pending_resolutions(name, run_id, now, plan.gone, held))
+    lake.pending_parents().write(lambda held: pending_resolutions(name, run_id, now, parents, held))
 
 
 def _note_probes(state: _State, asking: Asking, run: Run, reports: Sequence[CollectionReport]) -> None:

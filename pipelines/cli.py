@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from pipelines import console, views
+from pipelines import cli_quarantine, console, views
 from pipelines.errors import ChargelakeError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 demo_app = typer.Typer(help="A demo tenant on real charging sessions: run the whole pipeline against it, or serve it.")
 app.add_typer(demo_app, name="demo")
+app.add_typer(cli_quarantine.app, name="quarantine")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
 

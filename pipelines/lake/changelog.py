@@ -92,8 +92,12 @@ class ChangelogTable:
         """
         return self._commit(rows, {app_id: to_version(instant) for app_id, instant in watermarks.items()})
 
-    def _commit(self, rows: pa.Table, marks: Mapping[str, int]) -> Committed:
-        """`commit` with the transactions' versions as they are stored."""
+    def commit_late(self, rows: pa.Table, at: datetime) -> Committed:
+        """Append rows that were read long ago: not where a key was read since, and stamped `at` or later."""
+        return self._commit(rows, {}, late_at=at)
+
+    def _commit(self, rows: pa.Table, marks: Mapping[str, int], late_at: datetime | None = None) -> Committed:
+        """`commit` with the transactions' versions as they are stored. late_at: see commit_late."""
         for refusals in range(COMMIT_ATTEMPTS):
             # moving a mark alone must not cost reading what is held
             index = self._held() if rows.num_rows else None
@@ -104,7 +108,9 @@ class ChangelogTable:
                 if version > (self._store.transaction(app_id) or -1)
             }
             news = rows.take(delta.rows)
-            if refusals:
+            if late_at is not None:
+                news = stamped_after(news, max(late_at, self.newest_read() or late_at))
+            elif refusals:
                 news = stamped_after(news, self.newest_read())
             if news.num_rows or transactions:
                 try:

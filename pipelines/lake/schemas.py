@@ -78,6 +78,7 @@ QUARANTINE = schema_of(
     pa.field("asked_from", INSTANT),  # the window that is asked again
     pa.field("asked_until", INSTANT),
     pa.field("parent_id", pa.string()),  # of the parent whose answer held it, null for a tenant's own list
+    pa.field("path_ids", pa.string()),  # JSON object: the ids of the request's path, which belong to the row
     pa.field("first_seen_at", INSTANT, nullable=False),
     *SYSTEM_FIELDS[:2],
 )

@@ -7,8 +7,9 @@ Does not belong here: finding such rows (pipelines/normalise), storing records (
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import xxhash
@@ -25,6 +26,7 @@ class SetAside:
     """An unreadable row with where it came from.
 
     question: None where the list has no filter. parent_id: of the parent that was asked, None for a tenant's list.
+    path_ids: ids of the request's path, by JSON name; they belong to the row.
     """
 
     row: BadRow
@@ -32,6 +34,7 @@ class SetAside:
     window: Window | None
     read_at: datetime
     parent_id: str | None = None
+    path_ids: Mapping[str, str] = field(default_factory=dict)
 
     def identity(self, collection: str) -> str:
         whose = "" if self.parent_id is None else f"{self.parent_id}\n"
@@ -85,6 +88,7 @@ def _pending(collection: str, run_id: str, identity: str, met: SetAside, earlier
         "asked_from": met.window.lower if met.window else None,
         "asked_until": met.window.upper if met.window else None,
         "parent_id": met.parent_id,
+        "path_ids": json.dumps(dict(met.path_ids), sort_keys=True) if met.path_ids else None,
         "first_seen_at": earlier["first_seen_at"] if earlier else met.read_at,
         "_synced_at": met.read_at,
         "_run_id": run_id,

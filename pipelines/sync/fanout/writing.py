@@ -73,7 +73,14 @@ class TableWriter:
         for row in normalised.bad:
             piece, page = sources[row.page]
             set_aside.append(
-                SetAside(row, None, Window(piece.lower, piece.upper), page.read_at, parent_id=piece.ask.parent_id)
+                SetAside(
+                    row,
+                    None,
+                    Window(piece.lower, piece.upper),
+                    page.read_at,
+                    parent_id=piece.ask.parent_id,
+                    path_ids=page.path_ids,
+                )
             )
         unreadable = frozenset(met.parent_id for met in set_aside if met.parent_id is not None)
         return Read(pieces, normalised, set_aside, unreadable)

@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format lock audit bench-requests clean
+.PHONY: help install demo test lint format lock audit bench-requests soak clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -43,6 +43,9 @@ bench-requests: .venv/installed ## requests and memory of nights on the demo ten
 	$(BIN)/python -m benchmarks.requests
 	$(BIN)/python -m benchmarks.requests --copies 20 --newest-sessions 5 --without solar_energy,dynamic_tariffs
 	$(BIN)/python -m benchmarks.requests --copies 206 --newest-sessions 5 --without solar_energy,dynamic_tariffs
+
+soak: .venv/installed ## simulate nights with changes, faults and crashes for MINUTES (10), from fresh seeds
+	$(BIN)/python -m benchmarks.soak --minutes $(or $(MINUTES),10)
 
 clean: ## remove the environment and the demo's data
 	rm -rf .venv data

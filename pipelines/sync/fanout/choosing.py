@@ -21,6 +21,8 @@ from pipelines.sync.windows import Window, shifted
 
 FETCHED = 5_000
 """Parents that are taken out of the database at a time."""
+ORDERED = 20_000
+"""Parents that are put in order at a time, about; a bucket stays whole."""
 
 _OTHERS = {
     "dynamic_tariffs": "never had a dynamic tariff",
@@ -165,17 +167,31 @@ class _Chooser:
         flags = ", ".join(flag(reason) for reason in Worth)
         children = self._children()
         rows = self._sql.cursor()
-        # one bucket at a time: what is put in order is held in memory
-        for bucket in range(BUCKETS):
+        for first, last in self._portions(which):
             rows.execute(
                 f"""select id::varchar as id, user_id::varchar as user_id, bucket, begun, until, sessions_since,
                            recent_since, forecast_from, is_bearing, has_failed, asked_from, asked_until, {flags}
-                    from chosen where bucket = ? and {which} order by begun desc nulls last, id""",  # noqa: S608 - names of ours
-                [bucket],
+                    from chosen where bucket between ? and ? and {which}
+                    order by bucket, begun desc nulls last, id""",  # noqa: S608 - names of ours
+                [first, last],
             )
             for batch in rows.to_arrow_reader(FETCHED):
                 for row in batch.to_pylist():
                     yield self._ask(row, children)
+
+    def _portions(self, which: str) -> Iterator[tuple[int, int]]:
+        """First and last bucket of portions that are put in order together: that happens in memory."""
+        counts = self._sql.execute(
+            f"select bucket, count(*) from chosen where {which} group by 1 order by 1"  # noqa: S608 - a condition of ours
+        ).fetchall()
+        first, rows = None, 0
+        for bucket, count in counts:
+            if first is not None and rows + count > ORDERED:
+                yield first, bucket - 1
+                first, rows = None, 0
+            first, rows = bucket if first is None else first, rows + count
+        if first is not None:
+            yield first, BUCKETS - 1
 
     def _children(self) -> dict[str, tuple[str, ...]]:
         if self._fan_out.form is not Form.RICH:

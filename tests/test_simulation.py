@@ -1,0 +1,28 @@
+"""Nights of changes, faults and crashes on a clock of their own: in the end the lake is the tenant's truth, and still."""
+
+import pytest
+from support.simulation import Simulation
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_after_nights_of_faults_and_crashes_the_lake_is_the_tenants(tmp_path, seed):
+    nights = Simulation(seed, tmp_path, users=3, newest_sessions=6, changes=15, rate=0.05)
+    for _ in range(3):
+        nights.night()
+    nights.settle()
+    assert nights.wrong() == {}
+    before = nights.versions()
+    nights.run(deep=True, until=nights.until)
+    assert nights.versions() == before, "a second run at the same moment writes nothing"
+    assert nights.figures["crashes"]
+    assert sum(nights.injected().values()) > 5
+    assert len(nights.changed) > 10
+
+
+def test_a_seed_gives_the_same_nights_again(tmp_path):
+    told = []
+    for place in ("first", "second"):
+        nights = Simulation(3, tmp_path / place, users=3, newest_sessions=4, changes=10, rate=0.1)
+        nights.night()
+        told.append((nights.figures, nights.changed, nights.injected()))
+    assert told[0] == told[1]

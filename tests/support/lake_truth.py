@@ -19,7 +19,7 @@ ENUMS = {
 }  # fmt: skip
 
 
-SYSTEM = ("_synced_at", "_run_id", "_row_hash", "_deleted", "_extra", "start_month")
+SYSTEM = ("_synced_at", "_run_id", "_row_hash", "_deleted", "_deleted_with", "_extra", "start_month")
 
 
 def column(path):

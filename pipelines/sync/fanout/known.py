@@ -1,6 +1,7 @@
 """What the lake knows of the tenant's things, in an in-memory DuckDB: for choosing whom to ask.
 
-One row a thing: whose it is, when it began, when it was first and last read, and whether it is gone.
+One row a thing: whose it is, when it began, when it was first and last read, and whether it is gone. A thing that was
+deleted and is there again counts as first read when it came back, so that it is asked for like a new one.
 Does not belong here: what follows from it (choosing.py).
 """
 
@@ -57,6 +58,7 @@ class Known:
         """Make `known_{table}`; the newest read time of the table, None where it is empty.
 
         Columns: id, user_id (uuid), begun, ended, is_final, earliest (begin of any version), first_seen, seen, gone.
+        `owned_{table}` has user_id, earliest and seen once for each user that a thing belongs to or ever belonged to.
         """
         if table not in self._loaded:
             self._loaded[table] = self._load_things(table) if table in _SHAPES else self._newest(table)
@@ -66,22 +68,47 @@ class Known:
         whose, begun, ended, final = _SHAPES[table]
         resource = RESOURCES[table]
         columns = [*dict.fromkeys(name for name in _COLUMNS if name in {f.column for f in resource.fields})]
+        with self._lake.reading(resource, ["id", "_synced_at"], deleted=True) as deletions:
+            self.sql.register("deletions", deletions)
+            self.sql.execute(
+                "create or replace temp table ends as select id, max(_synced_at) as at from deletions group by id"
+            )
+            self.sql.unregister("deletions")
         with self._lake.reading(resource, [*columns, "_synced_at", "_deleted"]) as versions:
             self.sql.register("versions", versions)
             self.sql.execute(
                 f"""create table known_{table} as
                     select id, now.whose as user_id, now.begun, now.ended, now.is_final, earliest,
-                           first_seen, seen, now.gone
+                           first_seen, seen, now.gone, has_moved
                     from (
-                      select id::uuid as id, min(_synced_at) as first_seen, max(_synced_at) as seen,
-                             min({begun}) as earliest,
+                      select id::uuid as id, max(_synced_at) as seen, min({begun}) as earliest,
+                             min(_synced_at) filter (where ends.at is null or _synced_at > ends.at) as first_seen,
+                             min({whose}) is distinct from max({whose}) as has_moved,
                              arg_max(struct_pack(whose := {whose}::uuid, begun := {begun}, ended := {ended},
                                                  is_final := {final}, gone := _deleted), _synced_at) as now
-                      from versions group by id
+                      from versions left join ends using (id) group by id
                     )"""  # noqa: S608 - names of the contract
             )
             self.sql.unregister("versions")
+        self._load_former_owners(table, whose)
         return self._max(f"select max(seen) from known_{table}")  # noqa: S608 - a name of ours
+
+    def _load_former_owners(self, table: str, whose: str) -> None:
+        self.sql.execute("create or replace temp table former (id uuid, user_id uuid)")
+        if self._max(f"select max(seen) from known_{table} where has_moved") is not None:  # noqa: S608 - a name of ours
+            with self._lake.reading(RESOURCES[table], ["id", whose]) as versions:
+                self.sql.register("versions", versions)
+                self.sql.execute(
+                    f"""insert into former select distinct v.id::uuid, v.{whose}::uuid
+                        from versions v join known_{table} k on k.id = v.id::uuid
+                        where k.has_moved and v.{whose}::uuid is distinct from k.user_id"""  # noqa: S608 - as above
+                )
+                self.sql.unregister("versions")
+        self.sql.execute(
+            f"""create table owned_{table} as
+                select k.user_id, k.earliest, k.seen from known_{table} k
+                union all select f.user_id, k.earliest, k.seen from former f join known_{table} k using (id)"""  # noqa: S608
+        )
 
     def _newest(self, table: str) -> datetime | None:
         """For a table whose rows are not things themselves."""

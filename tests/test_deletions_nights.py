@@ -1,13 +1,12 @@
 """Nights with deletions and returns against another server: nothing alive is deleted, what is gone is, what is back is."""
 
-import random
 from datetime import timedelta
 
 import pytest
 from support.other_family import end_of, give_back, take_away
 from support.other_tenant import serving
 from support.other_under import full
-from support.syncing import asked, report_of, sync, versions, wrong_lists, wrong_tables
+from support.syncing import report_of, sync, versions, wrong_lists, wrong_tables
 
 from pipelines.sync import Status
 

@@ -59,7 +59,11 @@ class Lake:
         """The newest version of some rows of a table whose key is `id`."""
         uri, schema = f"{self.root}/{resource.name}", table_schema(resource)
         with translated(uri):
-            found = DeltaStore(uri, schema, ()).scan(schema.names, ds.field("id").isin(pa.array(ids, pa.string()))).read_all()
+            found = (
+                DeltaStore(uri, schema, ())
+                .scan(schema.names, ds.field("id").isin(pa.array(ids, pa.string())))
+                .read_all()
+            )
         return newest_versions(resource, found)
 
     @contextmanager

@@ -144,6 +144,7 @@ async def sync_with(
             await _sync_collection(api, lake, resource, run, report.collections[-1], window, cascade)
             # at once, so that those who ask for what is below ask for what came back, too
             keep_up(lake, cascade)
+            report.collections[-1].notes += cascade.news()
         for fan_out in order.fan_outs:
             reports = [CollectionReport(name, datetime.now(timezone.utc)) for name in fan_out.tables]
             report.collections += reports

@@ -39,9 +39,7 @@ def wrong_tables(tenant, home, tables=tuple(KEYS)):
 
 def wrong_lists(tenant, home):
     """The same for the tenant's own lists."""
-    found = {
-        name: differences(Path(home) / "lake", name, tenant.rows[path].values()) for name, path in TABLES.items()
-    }
+    found = {name: differences(Path(home) / "lake", name, tenant.rows[path].values()) for name, path in TABLES.items()}
     return {name: difference for name, difference in found.items() if difference != SAME}
 
 

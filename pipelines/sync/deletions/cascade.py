@@ -14,6 +14,7 @@ from itertools import islice
 
 from pipelines.contract import PARENTS, RESOURCES, Link, links_under
 from pipelines.lake import FamilyTable, Lake
+from pipelines.sync.report import counted
 
 AT_ONCE = {"sessions": 5_000, "charging_locations": 100}
 OTHERS_AT_ONCE = 500
@@ -30,6 +31,15 @@ class Cascade:
         self.restored: Counter[str] = Counter()
         self._lake = lake
         self._run_id = run_id
+        self._told: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
+
+    def news(self) -> list[str]:
+        """What was done since this was last asked, for people."""
+        done = Counter(self.deleted), Counter(self.restored)
+        fresh = [now - before for now, before in zip(done, self._told, strict=True)]
+        self._told = done
+        words = ("deleted with what they hang under", "brought back with what they hang under")
+        return [f"{word}: {counted(rows)}" for word, rows in zip(words, fresh, strict=True) if rows]
 
     def bury_under(
         self, table: str, ids: Mapping[str, datetime | None], spared: Collection[str] = NOTHING

@@ -130,7 +130,7 @@ class ChangelogTable:
             transactions = {
                 app_id: version
                 for app_id, version in (marks | self._turned(news, delta)).items()
-                if version > (self._store.transaction(app_id) or -1)
+                if (committed := self._store.transaction(app_id)) is None or version > committed
             }
             if news.num_rows or transactions:
                 try:

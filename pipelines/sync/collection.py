@@ -18,6 +18,7 @@ from pipelines.errors import ApiError, CredentialsRefused, NotPermitted
 from pipelines.lake.held import HeldTimes
 from pipelines.sync.clock import ReadClock
 from pipelines.sync.deletions.follow_up import FollowUp
+from pipelines.sync.deletions.unfinished import asked_app_id, has_unfinished
 from pipelines.sync.history import read_in_order
 from pipelines.sync.listing import Ask
 from pipelines.sync.pages import Page, empty_page, read_array, read_page
@@ -122,6 +123,8 @@ class CollectionSync:
         for other in self._resource.questions:
             self._move(self._resource.app_id(other), self._run.until)
         self._move(self._rotation_id, self._run.until)
+        if has_unfinished(self._resource):
+            self._move(asked_app_id(self._resource), self._run.until)
 
     @property
     def _relists(self) -> bool:

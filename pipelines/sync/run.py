@@ -216,7 +216,7 @@ async def _sync_collection(
     before = replace(api.counters)
     table = lake.table(resource)
     try:
-        absences = Absences(resource, judges=_may_judge(table, run))
+        absences = _absences(table, run)
         writer = SliceWriter(
             table,
             Asides(lake.quarantine(), lake.drift(), report, run.run_id),
@@ -236,11 +236,13 @@ async def _sync_collection(
         report.finished_at = datetime.now(timezone.utc)
 
 
-def _may_judge(table: ChangelogTable, run: Run) -> bool:
-    """Whether a row that is not shown may count as missing: never in a run that ends at or before an earlier one."""
+def _absences(table: ChangelogTable, run: Run) -> Absences:
+    """A run that ends at or before an earlier one never takes a row that is not shown for missing."""
     question = table.resource.listed_by
     watermark = None if question is None else table.watermark(table.resource.app_id(question))
-    return watermark is not None and run.until > watermark
+    if watermark is None:
+        return Absences(table.resource, judges=False, watches=False)
+    return Absences(table.resource, judges=run.until > watermark)
 
 
 async def _sync_fan_out(

@@ -68,7 +68,7 @@ class SliceWriter:
         absences: Absences | None = None,
     ) -> None:
         self.report = report
-        self.absences = absences or Absences(table.resource, judges=False)
+        self.absences = absences or Absences(table.resource, judges=False, watches=False)
         self._table = table
         self._asides = asides
         self._reconciliation = reconciliation

@@ -53,12 +53,14 @@ NOTHING = Missing((), 0)
 class Absences:
     """What one run's answers showed of one list, and within which windows they were whole.
 
-    judges: False where the run may not judge at all; then nothing is kept.
+    judges: False where no window may judge. watches: False where not even what came need be remembered, as in a first
+    pull, which reads everything.
     """
 
-    def __init__(self, resource: Resource, *, judges: bool) -> None:
+    def __init__(self, resource: Resource, *, judges: bool, watches: bool = True) -> None:
         self._resource = resource
         self.judges = judges
+        self._watches = watches
         self._seen: list[pa.Array] = []  # type: ignore[type-arg]
         self._windows: list[tuple[str, datetime, Window]] = []
         self._blind: list[tuple[str, Window]] = []
@@ -73,7 +75,7 @@ class Absences:
 
     def saw(self, keys: pa.ChunkedArray | Sequence[str]) -> None:  # type: ignore[type-arg]
         """Rows with these keys came, readable or not."""
-        if self.judges:
+        if self._watches:
             self._seen += keys.chunks if isinstance(keys, pa.ChunkedArray) else [pa.array(keys, pa.string())]
 
     def cannot_tell(self, question: Question, window: Window | None) -> None:

@@ -48,6 +48,7 @@ _RECORDS = {
     "_runs": "One row for each collection of each sync run.",
     "_quarantine": "Rows that could not be read, as they came.",
     "_pending_parents": "Users, locations, vehicles and sessions whose answers failed or whose history goes on.",
+    "_deletion_candidates": "Rows that a list no longer shows and whose deletion took more than one run to prove.",
     "_contract_drift": "Where answers differ from what the API documents.",
     "_reconciliation": "Closed months, the API's count against ours; written by deep runs.",
 }
@@ -150,7 +151,8 @@ def _pull(order: Order, surroundings: Surroundings, run_id: str, tries: int) -> 
     else:
         if run.status is Status.FAILED:
             surroundings.clocks.doubt(run_id)
-        return run.collections
+        # what went with deleted rows in other tables is told by notes and in _runs
+        return [report for report in run.collections if report.status is not Status.CASCADE]
     if tries < RETRIES:
         raise RetryRequested(RETRIES, surroundings.first_pause_seconds * 2**tries) from silence
     reports = [CollectionReport(name, began, datetime.now(timezone.utc)) for name in order.collections]

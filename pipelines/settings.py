@@ -9,7 +9,7 @@ import re
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -126,6 +126,16 @@ class SyncSettings(BaseSettings):
     )
     price_overlap_days: Days = Field(default=1, description="Dynamic prices: so long before the watermark, every night")
     solar_overlap_days: Days = Field(default=4, description="Solar energy: the same; it is revised")
+    unfinished_requests: Annotated[int, Field(ge=0, le=10_000_000)] = Field(
+        default=1_000,
+        description="Sessions that go on and that no window shows: so many are asked for one by one a night",
+    )
+    deletion_proofs: Annotated[int, Field(ge=0, le=10_000_000)] = Field(
+        default=500, description="Rows that a list no longer shows: of so many a night asks whether they are gone"
+    )
+    on_user_deleted: Literal["mark"] = Field(
+        default="mark", description="What becomes of a deleted user's rows: mark keeps them, marked as deleted"
+    )
     slice_rows: Annotated[int, Field(ge=100, le=1_000_000)] = Field(
         default=20_000, description="Rows of history that one commit carries, about"
     )

@@ -15,9 +15,11 @@ from pipelines.contract import FAN_OUTS, LISTS, RESOURCES, Answer, FanOut, Resou
 from pipelines.lake import Lake, Record
 from pipelines.lake.scratch import count_living, scratch_database
 from pipelines.settings import LakeSettings
+from pipelines.sync.deletions.candidates import OPEN
 from pipelines.sync.fanout import watermark
 from pipelines.sync.fanout.pending import PENDING as UNASKED
 from pipelines.sync.fanout.pending import is_failing
+from pipelines.sync.report import Status
 from pipelines.sync.setting_aside import PENDING, PERMANENT
 
 
@@ -49,22 +51,35 @@ class FailingParent:
 
 
 @dataclass(frozen=True, slots=True)
+class UnprovedDeletion:
+    """A row that its list no longer shows and that is not proved gone. runs: that asked for it in vain."""
+
+    collection: str
+    row_id: str
+    user_id: str | None
+    missing_since: datetime
+    runs: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class LakeStatus:
     """tables: that a sync has made. failing: the longest first.
 
-    unfinished: by fan-out, of how many parents the history goes on.
+    unfinished: by fan-out, of how many parents the history goes on. unproved: the longest missing first.
     """
 
     tables: Sequence[TableStatus]
     failing: Sequence[FailingParent]
     unfinished: Mapping[str, int]
+    unproved: Sequence[UnprovedDeletion] = ()
 
 
 def lake_status(settings: LakeSettings) -> LakeStatus:
     """The state of the lake. Writes nothing."""
     lake = Lake(settings.lake_root)
     unasked = _unasked(lake)
-    return LakeStatus(_tables(lake), _failing(unasked), _unfinished(unasked))
+    return LakeStatus(_tables(lake), _failing(unasked), _unfinished(unasked), _unproved(lake))
 
 
 def _tables(lake: Lake) -> list[TableStatus]:
@@ -155,6 +170,24 @@ def _unfinished(unasked: Sequence[Record]) -> dict[str, int]:
     return {name: counts[name] for name in FAN_OUTS if counts[name]}
 
 
+def _unproved(lake: Lake) -> list[UnprovedDeletion]:
+    if not lake.holds("_deletion_candidates"):
+        return []
+    records = lake.deletion_candidates().current().values()
+    return [
+        UnprovedDeletion(
+            collection=record["collection"],
+            row_id=record["row_id"],
+            user_id=record["user_id"],
+            missing_since=record["missing_since"],
+            runs=record["attempts"],
+            reason=record["reason"] or "",
+        )
+        for record in sorted(records, key=lambda record: (record["missing_since"], record["id"]))
+        if record["status"] in OPEN
+    ]
+
+
 def _count(lake: Lake, table: str, fields: tuple[str, ...]) -> Counter[tuple[str, ...]]:
     if not lake.holds(table):
         return Counter()
@@ -165,6 +198,8 @@ def _count(lake: Lake, table: str, fields: tuple[str, ...]) -> Counter[tuple[str
 def _last_runs(lake: Lake) -> dict[str, dict[str, Any]]:
     last: dict[str, dict[str, Any]] = {}
     for row in lake.runs().rows() if lake.holds("_runs") else []:
+        if row["status"] == Status.CASCADE.value:
+            continue
         held = last.get(row["collection"])
         if held is None or held["started_at"] <= row["started_at"]:
             last[row["collection"]] = row

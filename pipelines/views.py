@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 WIDTH_OF_PARENTS = 110
 """Columns of a terminal from which on the numbers of parents are shown beside the rows."""
-MOST_FAILING = 20
-"""Failing parents that are named; --json has all of them."""
+MOST_NAMED = 20
+"""Failing parents, and missing rows, that are named; --json has all of them."""
 
 
 def show_run(report: RunReport, *, as_json: bool) -> None:
@@ -42,11 +42,24 @@ def show_run(report: RunReport, *, as_json: bool) -> None:
         collection.parents is not None for collection in report.collections
     )
     parents = (">asked", ">skipped") if with_parents else ()
+    with_turned = any(collection.rows_deleted or collection.rows_restored for collection in report.collections)
+    turned = (">deleted", ">restored") if with_turned else ()
     table = console.table_of(
-        "collection", "status", ">read", ">new", ">changed", ">aside", *parents, ">requests", "complete to, UTC"
+        "collection",
+        "status",
+        ">read",
+        ">new",
+        ">changed",
+        *turned,
+        ">aside",
+        *parents,
+        ">requests",
+        "complete to, UTC",
     )
     for collection in report.collections:
-        numbers = [collection.rows_read, collection.rows_new, collection.rows_changed, collection.rows_set_aside]
+        numbers = [collection.rows_read, collection.rows_new, collection.rows_changed]
+        numbers += [collection.rows_deleted, collection.rows_restored] if with_turned else []
+        numbers.append(collection.rows_set_aside)
         asked = [collection.asked.total(), collection.skipped.total()] if collection.parents is not None else []
         table.add_row(
             collection.collection,
@@ -66,7 +79,10 @@ def show_run(report: RunReport, *, as_json: bool) -> None:
 
 
 def _reasons(report: RunReport) -> Iterator[str]:
-    """Why each fan-out asked, and why not; those with the same to say share a line."""
+    """Why each fan-out asked, and why not; those with the same to say share a line. Of lists, single rows."""
+    for one in report.collections:
+        if one.parents is None and (one.asked or one.skipped):
+            yield f"{one.collection}, one by one: {_because(one.asked, one.skipped)}"
     done = {collection.collection: collection for collection in report.collections}
     told: dict[str, list[str]] = {}
     for fan_out in FAN_OUTS.values():
@@ -240,18 +256,38 @@ def show_status(lake: LakeStatus, *, as_json: bool) -> None:
             f"{table.drift:,}",
         )
     console.out.print(view)
+    for line in _waiting(lake):
+        _say(line)
+
+
+def _waiting(lake: LakeStatus) -> Iterator[str]:
+    """What the last runs said, and what is asked again."""
     messages: dict[str, list[str]] = {}
     for table in lake.tables:
         if table.last_message:
             messages.setdefault(table.last_message, []).append(table.collection)
     for message, collections in messages.items():
-        _say(f"{', '.join(collections)}: {message}")
-    for parent in lake.failing[:MOST_FAILING]:
-        _say(
+        yield f"{', '.join(collections)}: {message}"
+    for parent in lake.failing[:MOST_NAMED]:
+        yield (
             f"failing: {parent.fan_out} of {parent.parent_id} since {console.moment(parent.failing_since)} UTC,"
-            f" {parent.runs} {'run' if parent.runs == 1 else 'runs'}: {parent.reason}"
+            f" {_runs(parent.runs)}: {parent.reason}"
         )
-    if (more := len(lake.failing) - MOST_FAILING) > 0:
-        _say(f"and {more} more")
+    yield from _more(len(lake.failing))
+    for row in lake.unproved[:MOST_NAMED]:
+        yield (
+            f"not listed since {console.moment(row.missing_since)} UTC, not proved gone: {row.row_id} of"
+            f" {row.collection}, asked in {_runs(row.runs)}: {row.reason}"
+        )
+    yield from _more(len(lake.unproved))
     for fan_out, number in lake.unfinished.items():
-        _say(f"{fan_out}: the history of {number:,} {'parent' if number == 1 else 'parents'} goes on")
+        yield f"{fan_out}: the history of {number:,} {'parent' if number == 1 else 'parents'} goes on"
+
+
+def _runs(number: int) -> str:
+    return f"{number} {'run' if number == 1 else 'runs'}"
+
+
+def _more(number: int) -> Iterator[str]:
+    if number > MOST_NAMED:
+        yield f"and {number - MOST_NAMED} more"

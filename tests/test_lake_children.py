@@ -98,7 +98,7 @@ def test_a_deletion_keeps_the_last_content_and_can_come_back(tmp_path):
     assert gone["_deleted"].to_pylist() == [True]
     assert table.commit_marks(gone, {}).deleted == 1
     back = table.commit_marks(batch(table, [(1, 5, 2.0)], BEGIN + 4 * HOUR), {})
-    assert (back.new, len(table)) == (1, 1)
+    assert (back.new, back.returned, len(table)) == (0, 1, 1)
 
 
 def test_rows_of_months_that_were_not_loaded_are_still_recognised(tmp_path):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pipelines.contract.endpoints import ENDPOINTS, Endpoint
 from pipelines.contract.fan_outs import FAN_OUTS, FanOut
+from pipelines.contract.hierarchy import LINKS, PARENTS, Link, links_under
 from pipelines.contract.model import Answer, Change, Field, Kind, Question, Resource, column_name
 from pipelines.contract.tenant_lists import (
     CHARGING_LOCATIONS,
@@ -62,8 +63,10 @@ RESOURCES: dict[str, Resource] = LISTS | {
 __all__ = [
     "ENDPOINTS",
     "FAN_OUTS",
+    "LINKS",
     "LISTS",
     "MAX_PAGE_SIZE",
+    "PARENTS",
     "RESOURCES",
     "Answer",
     "Change",
@@ -71,7 +74,9 @@ __all__ = [
     "FanOut",
     "Field",
     "Kind",
+    "Link",
     "Question",
     "Resource",
     "column_name",
+    "links_under",
 ]

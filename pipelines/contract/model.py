@@ -120,6 +120,8 @@ class Resource:
     changes: see Change.
     under: ids of the request's path, outermost first, which become fields of each row; none for a tenant's own list.
     time: the instant by which answers to a window are told apart, where the resource is asked in windows.
+    not_in_detail: top-level fields of the list's items that the GET of a single one does not show; they keep their
+    last value.
     """
 
     name: str
@@ -135,6 +137,7 @@ class Resource:
     description: str = ""
     under: tuple[str, ...] = ()
     time: str | None = None
+    not_in_detail: frozenset[str] = frozenset()
     by_path: dict[str, Field] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -142,9 +145,9 @@ class Resource:
         if len(by_path) != len(self.fields) or len({f.column for f in self.fields}) != len(self.fields):
             raise ValueError(f"{self.name}: two fields share a path or a column")
         times = [question.time for question in self.all_questions] + ([self.time] if self.time else [])
-        for path in (*self.key, *self.alternative_key, *self.under, *times):
+        for path in (*self.key, *self.alternative_key, *self.under, *times, *self.not_in_detail):
             if path not in by_path:
-                raise ValueError(f"{self.name}: {path} is used as a key or a filter but is no field")
+                raise ValueError(f"{self.name}: {path} is used as a key, a filter or a shape but is no field")
         object.__setattr__(self, "by_path", by_path)
 
     @property

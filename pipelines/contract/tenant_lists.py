@@ -90,6 +90,8 @@ SESSIONS = Resource(
     listed_by=Question("started", "startTime", "startTimeFrom", "startTimeTo", overlap="session_start_overlap_hours"),
     questions=(Question("ended", "endTime", "endTimeFrom", "endTimeTo", overlap="session_end_overlap_hours"),),
     changes=Change.CORRECTED,
+    # S: v2 took it out of the detail; no list diff mentions it
+    not_in_detail=frozenset({"chargeSpeed"}),
     description="Plug-ins. Back-dated at both ends, and corrected after they end.",
     fields=(
         Field("id", Kind.UUID, "INF", required=True),

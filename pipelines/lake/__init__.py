@@ -13,14 +13,16 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from pipelines.contract import Resource
+from pipelines.contract import Link, Resource
 from pipelines.errors import LakeError
 from pipelines.lake.changelog import ChangelogTable, Committed
 from pipelines.lake.children import ChildTable
+from pipelines.lake.family import FamilyTable, newest_versions
 from pipelines.lake.operations import (
     Record,
     RecordTable,
     RunTable,
+    deletion_candidates_table,
     drift_table,
     pending_parents_table,
     quarantine_table,
@@ -49,21 +51,36 @@ class Lake:
         """The table of a resource that hangs under those with this id in the path."""
         return ChildTable(f"{self.root}/{resource.name}", resource, parent_id)
 
+    def family(self, resource: Resource, link: Link) -> FamilyTable:
+        """The table, which must stand, of what hangs under some parents."""
+        return FamilyTable(f"{self.root}/{resource.name}", resource, link)
+
+    def rows(self, resource: Resource, ids: Sequence[str]) -> pa.Table:
+        """The newest version of some rows of a table whose key is `id`."""
+        uri, schema = f"{self.root}/{resource.name}", table_schema(resource)
+        with translated(uri):
+            found = (
+                DeltaStore(uri, schema, ())
+                .scan(schema.names, ds.field("id").isin(pa.array(ids, pa.string())))
+                .read_all()
+            )
+        return newest_versions(resource, found)
+
     @contextmanager
     def reading(
-        self, resource: Resource, columns: Sequence[str], since: datetime | None = None
+        self, resource: Resource, columns: Sequence[str], since: datetime | None = None, *, deleted: bool = False
     ) -> Iterator[pa.RecordBatchReader]:
         """All versions of all rows, some columns, as a stream; nothing where there is no table yet.
 
-        since: of a table that is partitioned by month, leave out months before.
+        since: of a table that is partitioned by month, leave out months before. deleted: only deletions.
         """
         uri, schema = f"{self.root}/{resource.name}", table_schema(resource)
         with translated(uri):
             if not is_table(uri):
                 yield pa.schema([schema.field(name) for name in columns]).empty_table().to_reader()
                 return
-            months = ds.field(MONTH) >= f"{since:%Y-%m}" if since is not None and resource.is_by_month else None
-            yield DeltaStore(uri, schema, ()).scan(columns, months)
+            wanted = ds.field(MONTH) >= f"{since:%Y-%m}" if since is not None and resource.is_by_month else None
+            yield DeltaStore(uri, schema, ()).scan(columns, ds.field("_deleted") if deleted else wanted)
 
     def pending_parents(self) -> RecordTable:
         return self._record_table("_pending_parents", pending_parents_table)
@@ -80,6 +97,9 @@ class Lake:
 
     def reconciliation(self) -> RecordTable:
         return self._record_table("_reconciliation", reconciliation_table)
+
+    def deletion_candidates(self) -> RecordTable:
+        return self._record_table("_deletion_candidates", deletion_candidates_table)
 
     def runs(self) -> RunTable:
         return RunTable(f"{self.root}/_runs")
@@ -101,4 +121,4 @@ def _make_folder(folder: Path) -> None:
         ) from error
 
 
-__all__ = ["ChangelogTable", "ChildTable", "Committed", "Lake", "Record", "RecordTable", "RunTable"]
+__all__ = ["ChangelogTable", "ChildTable", "Committed", "FamilyTable", "Lake", "Record", "RecordTable", "RunTable"]

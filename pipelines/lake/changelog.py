@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from types import MappingProxyType
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.contract import Resource, column_name
+from pipelines.contract import PARENTS, Resource, column_name
 from pipelines.errors import LakeError
 from pipelines.lake.held import HeldTimes
 from pipelines.lake.index import INDEX_COLUMNS, NOTHING, Delta, KeyIndex
@@ -22,6 +23,12 @@ from pipelines.lake.store import COMMIT_ATTEMPTS, CommitRefused, DeltaStore, tra
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 TICK = timedelta(microseconds=1)
+NO_MARKS: Mapping[str, int] = MappingProxyType({})
+
+TURNED = "turned"
+"""`users/turned`: the newest read time (microseconds) at which a row of a table was deleted or came back. It is part of
+that very commit, so that what follows for the rows below cannot be forgotten.
+"""
 
 
 def to_version(instant: datetime) -> int:
@@ -33,12 +40,21 @@ def from_version(version: int) -> datetime:
     return EPOCH + timedelta(milliseconds=version)
 
 
+def to_microseconds(instant: datetime) -> int:
+    """A read time as a transaction's version."""
+    return (instant - EPOCH) // TICK
+
+
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What one commit did. appended: rows written. refusals: how often another writer was first."""
+    """What one commit did. appended: rows written. returned: of keys that had been deleted.
+
+    refusals: how often another writer was first.
+    """
 
     appended: int
     new: int
+    returned: int
     changed: int
     deleted: int
     unchanged: int
@@ -71,6 +87,10 @@ class ChangelogTable:
         version = self._store.transaction(app_id)
         return None if version is None else from_version(version)
 
+    def mark(self, app_id: str) -> int | None:
+        """The version last committed under an application id."""
+        return self._store.transaction(app_id)
+
     def newest_read(self) -> datetime | None:
         """The greatest `_synced_at` in the table."""
         return self._held().newest()
@@ -84,13 +104,19 @@ class ChangelogTable:
         with translated(self._store.uri):
             return HeldTimes.read(self._versions(column_name(path)), column_name(path))
 
-    def commit(self, rows: pa.Table, watermarks: Mapping[str, datetime]) -> Committed:
-        """Append what is new or changed among `rows`, and move watermarks forward, in one Delta commit.
+    def commit(
+        self, rows: pa.Table, watermarks: Mapping[str, datetime], marks: Mapping[str, int] = NO_MARKS
+    ) -> Committed:
+        """Append what is new or changed among `rows`, and move watermarks and marks forward, in one Delta commit.
 
         rows: the table's columns plus `_key`, any number of rows a key, rows that are already held included.
         A watermark at or below the held one stays. Without news and without a watermark to move, nothing is written.
         """
-        return self._commit(rows, {app_id: to_version(instant) for app_id, instant in watermarks.items()})
+        return self._commit(rows, {app_id: to_version(instant) for app_id, instant in watermarks.items()} | dict(marks))
+
+    def leave_mark(self, app_id: str, version: int) -> None:
+        """Move a mark forward, in a commit without rows."""
+        self._commit(self.schema.empty_table(), {app_id: version})
 
     def commit_late(self, rows: pa.Table, at: datetime) -> Committed:
         """Append rows that were read long ago: not where a key was read since, and stamped `at` or later."""
@@ -102,16 +128,16 @@ class ChangelogTable:
             # moving a mark alone must not cost reading what is held
             index = self._held() if rows.num_rows else None
             delta = NOTHING if index is None else index.compare(rows)
-            transactions = {
-                app_id: version
-                for app_id, version in marks.items()
-                if version > (self._store.transaction(app_id) or -1)
-            }
-            news = rows.take(delta.rows)
+            news = _on_their_own(rows.take(delta.rows))
             if late_at is not None:
                 news = stamped_after(news, max(late_at, self.newest_read() or late_at))
             elif refusals:
                 news = stamped_after(news, self.newest_read())
+            transactions = {
+                app_id: version
+                for app_id, version in (dict(marks) | self._turned(news, delta)).items()
+                if (committed := self._store.transaction(app_id)) is None or version > committed
+            }
             if news.num_rows or transactions:
                 try:
                     self._store.append(news.select(self.schema.names).cast(self.schema), transactions)
@@ -126,6 +152,12 @@ class ChangelogTable:
             f"{self._store.uri}: {COMMIT_ATTEMPTS} commits in a row were refused because other writers were first."
             " Stop the other syncs of this tenant and run again; nothing is lost."
         )
+
+    def _turned(self, news: pa.Table, delta: Delta) -> dict[str, int]:
+        """The mark of a commit in which parents are deleted or come back."""
+        if self.resource.name not in PARENTS or not (delta.returned or pc.any(news["_deleted"]).as_py()):
+            return {}
+        return {f"{self.resource.name}/{TURNED}": to_microseconds(pc.max(news["_synced_at"]).as_py())}
 
     def _held(self) -> KeyIndex:
         if self._index is None:
@@ -151,6 +183,13 @@ class ChangelogTable:
             yield pa.RecordBatch.from_arrays([keys, *columns], schema=schema)
 
 
+def _on_their_own(rows: pa.Table) -> pa.Table:
+    """The rows, of which none was deleted along with a parent."""
+    place, field = rows.schema.get_field_index("_deleted_with"), pa.field("_deleted_with", pa.string())
+    nothing = pa.nulls(rows.num_rows, pa.string())
+    return rows.append_column(field, nothing) if place < 0 else rows.set_column(place, field, nothing)
+
+
 def stamped_after(rows: pa.Table, newest: datetime | None) -> pa.Table:
     """The rows with read times that all lie after `newest`, in their order.
 
@@ -169,7 +208,8 @@ def _committed(news: pa.Table, delta: Delta, refusals: int) -> Committed:
     deleted = sum(1 for gone in news["_deleted"].to_pylist() if gone)
     return Committed(
         appended=news.num_rows,
-        new=delta.new + delta.returned,
+        new=delta.new,
+        returned=delta.returned,
         changed=delta.changed - deleted,
         deleted=deleted,
         unchanged=delta.unchanged,

@@ -141,10 +141,6 @@ class ChildTable(ChangelogTable):
         self._since: datetime | None = None
         self._is_loaded = False
 
-    def mark(self, app_id: str) -> int | None:
-        """The version last committed under an application id."""
-        return self._store.transaction(app_id)
-
     def newest_read(self) -> datetime | None:
         with translated(self._store.uri):
             newest = [pc.max(batch.column(0)).as_py() for batch in self._store.scan(["_synced_at"])]
@@ -185,7 +181,7 @@ class ChildTable(ChangelogTable):
     def commit_marks(self, rows: pa.Table, marks: Mapping[str, int]) -> Committed:
         """Append what is new or changed and move marks forward, in one commit. rows: see `complete`."""
         self._reach(rows)
-        return self._commit(rows, marks)
+        return self._commit(rows, dict(marks))
 
     def absent(self, judged: pa.Table, answered: pa.Table) -> dict[str, Lacking]:
         """See ChildIndex.absent."""

@@ -14,7 +14,14 @@ import pyarrow as pa
 
 from pipelines.errors import LakeError
 from pipelines.lake.changelog import TICK
-from pipelines.lake.schemas import CONTRACT_DRIFT, PENDING_PARENTS, QUARANTINE, RECONCILIATION, RUNS
+from pipelines.lake.schemas import (
+    CONTRACT_DRIFT,
+    DELETION_CANDIDATES,
+    PENDING_PARENTS,
+    QUARANTINE,
+    RECONCILIATION,
+    RUNS,
+)
 from pipelines.lake.store import COMMIT_ATTEMPTS, CommitRefused, DeltaStore, translated
 
 Record = dict[str, Any]
@@ -106,3 +113,7 @@ def reconciliation_table(uri: str) -> RecordTable:
 
 def pending_parents_table(uri: str) -> RecordTable:
     return RecordTable(uri, PENDING_PARENTS, ["id", "fan_out", "status", "_synced_at"])
+
+
+def deletion_candidates_table(uri: str) -> RecordTable:
+    return RecordTable(uri, DELETION_CANDIDATES, ["id", "collection", "status", "_synced_at"])

@@ -37,6 +37,7 @@ SYSTEM_FIELDS: list[pa.Field[Any]] = [
     pa.field("_row_hash", pa.string(), nullable=False),  # over the canonical content
     pa.field("_deleted", pa.bool_(), nullable=False),
     pa.field("_extra", pa.string()),  # JSON object of fields the contract does not know
+    pa.field("_deleted_with", pa.string()),  # `users/<id>`: the parent that took the row along; null: on its own
 ]
 
 
@@ -98,7 +99,7 @@ CONTRACT_DRIFT = schema_of(
 RUNS = schema_of(
     pa.field("run_id", pa.string(), nullable=False),
     pa.field("collection", pa.string(), nullable=False),
-    pa.field("status", pa.string(), nullable=False),  # complete, partial (rows set aside), failed
+    pa.field("status", pa.string(), nullable=False),  # complete, partial (rows set aside), failed, cascade
     pa.field("started_at", INSTANT, nullable=False),
     pa.field("finished_at", INSTANT, nullable=False),
     pa.field("window_until", INSTANT),  # upper end of the run's windows
@@ -107,6 +108,7 @@ RUNS = schema_of(
     pa.field("rows_new", pa.int64(), nullable=False),
     pa.field("rows_changed", pa.int64(), nullable=False),
     pa.field("rows_deleted", pa.int64(), nullable=False),
+    pa.field("rows_restored", pa.int64()),  # that had been deleted; null in records of before there was this column
     pa.field("rows_set_aside", pa.int64(), nullable=False),
     pa.field("requests", pa.int64(), nullable=False),
     pa.field("retries", pa.int64(), nullable=False),
@@ -121,7 +123,9 @@ RUNS = schema_of(
     pa.field("skipped_because", pa.string()),  # how many were left out for which reason
     pa.field("message", pa.string()),  # why, where the status is not complete
 )
-"""One row for each collection of each run that came to its end."""
+"""One row for each collection of each run that came to its end; of status cascade where the run did not ask for the
+collection, but rows of it were deleted or restored with what they hang under.
+"""
 
 RECONCILIATION = schema_of(
     pa.field("id", pa.string(), nullable=False),  # collection and month
@@ -149,9 +153,24 @@ PENDING_PARENTS = schema_of(
 )
 """Parents whose answer failed, first to be asked by the next run. A changelog by `id`, like the quarantine."""
 
+DELETION_CANDIDATES = schema_of(
+    pa.field("id", pa.string(), nullable=False),  # collection and row
+    pa.field("collection", pa.string(), nullable=False),
+    pa.field("row_id", pa.string(), nullable=False),
+    pa.field("user_id", pa.string()),  # under whom the row hangs
+    pa.field("status", pa.string(), nullable=False),  # candidate, proved (being deleted), deleted, alive
+    pa.field("attempts", pa.int64(), nullable=False),  # runs that asked and proved nothing
+    pa.field("missing_since", INSTANT, nullable=False),  # when a list first lacked it
+    pa.field("reason", pa.string()),  # why it is not proved
+    pa.field("kept", pa.list_(pa.string())),  # tables whose rows the tenant still lists although their user is gone
+    *SYSTEM_FIELDS[:2],
+)
+"""Rows that a list no longer shows and whose deletion could not be proved in the same run. A changelog by `id`."""
+
 OPERATIONS = {
     "_quarantine": QUARANTINE,
     "_pending_parents": PENDING_PARENTS,
+    "_deletion_candidates": DELETION_CANDIDATES,
     "_contract_drift": CONTRACT_DRIFT,
     "_reconciliation": RECONCILIATION,
     "_runs": RUNS,

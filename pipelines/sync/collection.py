@@ -1,8 +1,9 @@
 """One collection, one run: what to ask, in which order, and when its watermarks move.
 
-This is where re-reads, re-listings and the search for deletions join in: each is one more window read
-through `_take`, or one more batch for `SliceWriter`.
-Does not belong here: how a window is read (listing.py, history.py), how rows are committed (slices.py).
+This is where re-reads and re-listings join in: each is one more window read through `_take`. What the windows did not
+show is followed up at the end.
+Does not belong here: how a window is read (listing.py, history.py), how rows are committed (slices.py), rows that are
+asked for one by one (deletions).
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from pipelines.contract.formats import format_instant
 from pipelines.errors import ApiError, CredentialsRefused, NotPermitted
 from pipelines.lake.held import HeldTimes
 from pipelines.sync.clock import ReadClock
+from pipelines.sync.deletions.follow_up import FollowUp
+from pipelines.sync.deletions.unfinished import asked_app_id, has_unfinished
 from pipelines.sync.history import read_in_order
 from pipelines.sync.listing import Ask
 from pipelines.sync.pages import Page, empty_page, read_array, read_page
@@ -24,7 +27,7 @@ from pipelines.sync.report import CollectionReport
 from pipelines.sync.rereads import closed_months, rotation
 from pipelines.sync.run_context import Run
 from pipelines.sync.slices import SliceWriter
-from pipelines.sync.windows import MILLISECOND, Window, next_window, to_millisecond
+from pipelines.sync.windows import EDGE, MILLISECOND, Window, next_window, shifted, to_millisecond
 
 NONE: frozenset[int] = frozenset()
 PAST_THE_END = frozenset({400, 404})
@@ -36,12 +39,16 @@ TAIL_ROWS = 10 * MAX_PAGE_SIZE
 class CollectionSync:
     """Syncs one collection into its table. Use once."""
 
-    def __init__(self, api: Api, resource: Resource, run: Run, clock: ReadClock, writer: SliceWriter) -> None:
+    def __init__(
+        self, api: Api, resource: Resource, run: Run, clock: ReadClock, writer: SliceWriter, follow_up: FollowUp
+    ) -> None:
         self._api = api
         self._resource = resource
         self._run = run
         self._clock = clock
         self._writer = writer
+        self._follow_up = follow_up
+        self._has_rotated = False
 
     @property
     def _report(self) -> CollectionReport:
@@ -63,18 +70,32 @@ class CollectionSync:
         for question in self._resource.all_questions:
             await self._pull_question(question, begin_others=fresh)
         if await self._shielded(self._take_tail()):
-            await self._shielded(self._rotate())
-            if self._run.deep and self._resource.changes is Change.CORRECTED:
-                await self._shielded(self._audit())
-            await self._ask_again()
+            await self._shielded(self._look_back())
         self._report.watermark = self._watermark(self._listing)
+
+    async def _look_back(self) -> None:
+        """What was read before: a part of history, months that differ, rows set aside, rows that were not shown."""
+        await self._shielded(self._rotate())
+        counts: dict[Window, MonthCount] = {}
+        is_audited = (
+            self._run.deep and self._resource.changes is Change.CORRECTED and await self._shielded(self._audit(counts))
+        )
+        await self._ask_again()
+        await self._shielded(self._follow_up.follow(is_night=True))
+        if self._has_rotated:
+            # only now: whoever dies before must miss the same rows again
+            self._move(self._rotation_id, self._run.until)
+            self._writer.flush()
+        if is_audited:
+            self._reconcile(counts)
 
     async def pull_range(self, window: Window) -> None:
         """Read one window of the listing question again. Moves no watermark."""
         if self._resource.answer is Answer.ARRAY:
             await self._pull_array(moves=False)
             return
-        await self._shielded(self._take(self._listing, window))
+        if await self._shielded(self._take(self._listing, window)):
+            await self._shielded(self._follow_up.follow(is_night=False))
         self._report.watermark = self._watermark(self._listing)
 
     @property
@@ -102,6 +123,8 @@ class CollectionSync:
         for other in self._resource.questions:
             self._move(self._resource.app_id(other), self._run.until)
         self._move(self._rotation_id, self._run.until)
+        if has_unfinished(self._resource):
+            self._move(asked_app_id(self._resource), self._run.until)
 
     @property
     def _relists(self) -> bool:
@@ -136,25 +159,27 @@ class CollectionSync:
         last = self._writer.watermark(self._rotation_id)
         windows = rotation(oldest, upper, last, self._run.until, self._run.settings.rotation_nights)
         settled = [await self._take(self._listing, window) for window in windows]
-        if all(settled):
-            self._move(self._rotation_id, self._run.until)
-            self._writer.flush()
+        self._has_rotated = all(settled)
 
-    async def _audit(self) -> None:
+    async def _audit(self, counts: dict[Window, MonthCount]) -> None:
         """Compare the API's count of each closed month with ours, and read the months again that differ."""
         ask, path = self._asker(self._listing), self._listing.time
         held = self._writer.held_times(path)
         if held.oldest is None:
             return
-        counts: dict[Window, MonthCount] = {}
         for month in closed_months(held.oldest, self._run.until):
             page = await ask(month.lower, None if month.upper is None else month.upper - MILLISECOND, 1)
             counts[month] = MonthCount(page.total, self._ours(held, month), was_read_again=False)
         differing = [month for month, count in counts.items() if count.api_rows != count.held_rows]
         for month in differing:
             await self._take(self._listing, month)
-        held = self._writer.held_times(path) if differing else held
+
+    def _reconcile(self, counts: dict[Window, MonthCount]) -> None:
+        """Count the months that differed once more, now that what is gone is deleted, and record all of them."""
+        differing = [month for month, count in counts.items() if count.api_rows != count.held_rows]
+        held = self._writer.held_times(self._listing.time) if differing else None
         for month in differing:
+            assert held is not None
             counts[month] = MonthCount(counts[month].api_rows, self._ours(held, month), was_read_again=True)
             if counts[month].held_rows != counts[month].api_rows:
                 self._writer.note(
@@ -179,13 +204,15 @@ class CollectionSync:
 
         Returns whether everything was.
         """
-        settled = True
+        settled, known_until = True, self._clock.last
         pieces = read_in_order(self._asker(question), question, window, self._run.now, self._run.side_by_side)
         async for piece in pieces:
             settled = settled and piece.settled
             for note in piece.notes:
                 self._writer.note(note, harmless=piece.settled)
             self._writer.add(piece.pages, question, piece.window)
+            if piece.settled:
+                self._writer.absences.asked(question, piece.window, known_until)
             if app_id is not None and settled and piece.window.upper is not None:
                 self._move(app_id, piece.window.upper)
             self._run.progress(self._resource.name, sum(len(page.items) for page in piece.pages))
@@ -195,7 +222,7 @@ class CollectionSync:
 
     async def _take_tail(self) -> None:
         """Rows dated after `until`: the last minutes, and rows from a clock that runs ahead."""
-        question = self._listing
+        question, known_until = self._listing, self._clock.last
         page = await self._asker(question)(self._run.until, None, 1)
         if len(page.items) < page.total <= TAIL_ROWS:
             await self._take(question, Window(self._run.until, None))
@@ -207,6 +234,9 @@ class CollectionSync:
                 harmless=True,
             )
         self._writer.add([page], question, Window(self._run.until, None))
+        if page.is_complete(MAX_PAGE_SIZE):
+            # asked for without the second that windows reach over their borders
+            self._writer.absences.asked(question, Window(shifted(self._run.until, EDGE), None), known_until)
         self._writer.flush()
 
     async def _ask_again(self) -> None:

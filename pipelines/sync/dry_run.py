@@ -16,6 +16,7 @@ from pipelines.contract import RESOURCES, Answer, FanOut, Question, Resource
 from pipelines.contract.fan_outs import Form
 from pipelines.lake import Lake
 from pipelines.settings import ApiSettings, LakeSettings, SyncSettings
+from pipelines.sync.deletions.planning import plan_single_rows
 from pipelines.sync.fanout import plan_unit
 from pipelines.sync.fanout.known import Known
 from pipelines.sync.fanout.probing import PROBED_PARENTS
@@ -65,7 +66,15 @@ def _list(known: Known, lake: Lake, resource: Resource, tonight: Tonight) -> For
     for question, window in plan.windows:
         column = "begun" if question is listing else "ended"
         requests += pages_of(_rows(known, resource.name, column, window))
-    return Forecast(resource.name, (resource.name,), requests, notes=tuple(_notes(plan, held, resource)))
+    asked, waiting = plan_single_rows(known, lake, resource, plan.windows, tonight.until, tonight.settings)
+    return Forecast(
+        resource.name,
+        (resource.name,),
+        requests + asked.total(),
+        asked=asked,
+        skipped=waiting,
+        notes=tuple(_notes(plan, held, resource)),
+    )
 
 
 def _held(known: Known, lake: Lake, resource: Resource, listing: Question) -> HeldList | None:

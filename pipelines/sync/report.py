@@ -6,8 +6,9 @@ Does not belong here: how it is shown (pipelines/cli, assets).
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timezone
 from enum import Enum
 from typing import Any
 
@@ -20,6 +21,8 @@ class Status(Enum):
     PARTIAL = "partial"
     """Done, with rows or windows set aside."""
     FAILED = "failed"
+    CASCADE = "cascade"
+    """Not asked for: rows of it were deleted or restored with what they hang under."""
 
 
 @dataclass(slots=True)
@@ -27,7 +30,8 @@ class CollectionReport:
     """What a run did for one collection. Rows are counted once per reading; requests include retries.
 
     parents, asked, skipped, parents_failed: of a collection that is asked once for each parent; how many there are, how
-    many were asked and skipped for which reason, and how many are asked again because they failed.
+    many were asked and skipped for which reason, and how many are asked again because they failed. Of a list, asked and
+    skipped are rows that are asked for one by one. rows_restored: that had been deleted and are there again.
     """
 
     collection: str
@@ -40,6 +44,7 @@ class CollectionReport:
     rows_new: int = 0
     rows_changed: int = 0
     rows_deleted: int = 0
+    rows_restored: int = 0
     rows_set_aside: int = 0
     commits: int = 0
     refused_commits: int = 0
@@ -52,6 +57,7 @@ class CollectionReport:
 
     def add(self, committed: Committed) -> None:
         self.rows_new += committed.new
+        self.rows_restored += committed.returned
         self.rows_changed += committed.changed
         self.rows_deleted += committed.deleted
         self.refused_commits += committed.refusals
@@ -72,7 +78,7 @@ class CollectionReport:
 
     @property
     def rows_written(self) -> int:
-        return self.rows_new + self.rows_changed + self.rows_deleted
+        return self.rows_new + self.rows_changed + self.rows_deleted + self.rows_restored
 
     def as_record(self, run_id: str) -> dict[str, Any]:
         """The row of `_runs`."""
@@ -88,6 +94,7 @@ class CollectionReport:
             "rows_new": self.rows_new,
             "rows_changed": self.rows_changed,
             "rows_deleted": self.rows_deleted,
+            "rows_restored": self.rows_restored,
             "rows_set_aside": self.rows_set_aside,
             "requests": self.counters.requests,
             "retries": self.counters.retries,
@@ -116,6 +123,20 @@ class RunReport:
     run_id: str
     until: datetime
     collections: list[CollectionReport] = field(default_factory=list)
+
+    def add_cascade(self, deleted: Mapping[str, int], restored: Mapping[str, int]) -> None:
+        """Count what was deleted and brought back with what it hangs under, by table."""
+        reports = {report.collection: report for report in self.collections}
+        for name in dict.fromkeys((*deleted, *restored)):
+            rows = deleted.get(name, 0), restored.get(name, 0)
+            if not any(rows):
+                continue
+            if name not in reports:
+                now = datetime.now(timezone.utc)
+                self.collections.append(CollectionReport(name, now, now, status=Status.CASCADE))
+                reports[name] = self.collections[-1]
+            reports[name].rows_deleted += rows[0]
+            reports[name].rows_restored += rows[1]
 
     @property
     def status(self) -> Status:

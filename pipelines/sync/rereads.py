@@ -36,7 +36,7 @@ def rotation(oldest: datetime, upper: datetime, last: datetime | None, until: da
             end = min(EPOCH + (day + 1) * DAY, upper)
             if lower is None or lower < end:
                 windows.append(Window(lower, end))
-    return _joined(windows)
+    return joined(windows)
 
 
 def closed_months(oldest: datetime, upper: datetime) -> list[Window]:
@@ -49,15 +49,15 @@ def closed_months(oldest: datetime, upper: datetime) -> list[Window]:
     return months
 
 
-def _joined(windows: Iterable[Window]) -> list[Window]:
+def joined(windows: Iterable[Window]) -> list[Window]:
     """Windows that touch made one."""
-    joined: list[Window] = []
+    whole: list[Window] = []
     for window in windows:
-        if joined and joined[-1].upper == window.lower:
-            joined[-1] = Window(joined[-1].lower, window.upper)
+        if whole and whole[-1].upper == window.lower:
+            whole[-1] = Window(whole[-1].lower, window.upper)
         else:
-            joined.append(window)
-    return joined
+            whole.append(window)
+    return whole
 
 
 def _next_month(month: datetime) -> datetime:

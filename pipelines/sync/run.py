@@ -16,13 +16,17 @@ from pipelines.client import open_client
 from pipelines.client.answer import Answer, Api, Counters
 from pipelines.contract import FAN_OUTS, LISTS, RESOURCES, FanOut, Resource
 from pipelines.errors import ApiError, ConfigurationError, CredentialsRefused, HostUnreachable, LakeError, NotPermitted
-from pipelines.lake import Lake
+from pipelines.lake import ChangelogTable, Lake
 from pipelines.memory import spare_memory
 from pipelines.normalise.brackets import decode_leniently
 from pipelines.settings import ApiSettings, LakeSettings, SyncSettings
 from pipelines.sync.asides import Asides
 from pipelines.sync.clock import ReadClock
 from pipelines.sync.collection import CollectionSync
+from pipelines.sync.deletions.absence import Absences
+from pipelines.sync.deletions.cascade import Cascade
+from pipelines.sync.deletions.follow_up import FollowUp
+from pipelines.sync.deletions.upkeep import keep_up
 from pipelines.sync.fanout import forget_pending, run_unit
 from pipelines.sync.report import CollectionReport, RunReport
 from pipelines.sync.run_context import Run
@@ -134,23 +138,29 @@ async def sync_with(
         deep=order.deep,
         progress=progress,
     )
-    report = RunReport(run.run_id, until)
+    report, cascade = RunReport(run.run_id, until), Cascade(lake, run.run_id)
     try:
         for resource in order.lists:
             report.collections.append(CollectionReport(resource.name, datetime.now(timezone.utc)))
             window = (order.ranges or {}).get(resource.name)
-            await _sync_collection(api, lake, resource, run, report.collections[-1], window)
+            await _sync_collection(api, lake, resource, run, report.collections[-1], window, cascade)
+            # at once, so that those who ask for what is below ask for what came back, too
+            keep_up(lake, cascade)
+            report.collections[-1].notes += cascade.news()
         for fan_out in order.fan_outs:
             reports = [CollectionReport(name, datetime.now(timezone.utc)) for name in fan_out.tables]
             report.collections += reports
             window = next((window for name, window in (order.ranges or {}).items() if name in fan_out.tables), None)
             await _sync_fan_out(api, lake, fan_out, run, reports, window)
+        keep_up(lake, cascade)
     except Exception as error:
         failed = report.collections[-1]
         failed.fail(str(error) or type(error).__name__)
+        report.add_cascade(cascade.deleted, cascade.restored)
         with suppress(LakeError):
             _record(lake, report)
         raise
+    report.add_cascade(cascade.deleted, cascade.restored)
     _record(lake, report)
     return report
 
@@ -197,11 +207,18 @@ async def first_answer(api: Api) -> tuple[Resource, Answer]:
 
 
 async def _sync_collection(
-    api: Api, lake: Lake, resource: Resource, run: Run, report: CollectionReport, window: Window | None
+    api: Api,
+    lake: Lake,
+    resource: Resource,
+    run: Run,
+    report: CollectionReport,
+    window: Window | None,
+    cascade: Cascade,
 ) -> None:
     before = replace(api.counters)
     table = lake.table(resource)
     try:
+        absences = _absences(table, run)
         writer = SliceWriter(
             table,
             Asides(lake.quarantine(), lake.drift(), report, run.run_id),
@@ -209,13 +226,25 @@ async def _sync_collection(
             report,
             run_id=run.run_id,
             slice_rows=run.settings.slice_rows,
+            absences=absences,
         )
-        collection = CollectionSync(api, resource, run, ReadClock(table.newest_read()), writer)
+        clock = ReadClock(table.newest_read())
+        follow_up = FollowUp(api, lake, resource, run, clock, writer, absences, cascade)
+        collection = CollectionSync(api, resource, run, clock, writer, follow_up)
         await (collection.pull() if window is None else collection.pull_range(window))
     finally:
         table.close()
         report.counters = _since(before, api.counters)
         report.finished_at = datetime.now(timezone.utc)
+
+
+def _absences(table: ChangelogTable, run: Run) -> Absences:
+    """A run that ends at or before an earlier one never takes a row that is not shown for missing."""
+    question = table.resource.listed_by
+    watermark = None if question is None else table.watermark(table.resource.app_id(question))
+    if watermark is None:
+        return Absences(table.resource, judges=False, watches=False)
+    return Absences(table.resource, judges=run.until > watermark)
 
 
 async def _sync_fan_out(

@@ -5,7 +5,8 @@ Does not belong here: what to ask (collection.py), how rows are compared and sto
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
@@ -14,8 +15,9 @@ import pyarrow as pa
 from pipelines.contract import Question, Resource
 from pipelines.lake import ChangelogTable, RecordTable
 from pipelines.lake.held import HeldTimes
-from pipelines.normalise import BadRow, normalise
+from pipelines.normalise import BadRow, Drift, normalise
 from pipelines.sync.asides import Asides
+from pipelines.sync.deletions.absence import Absences
 from pipelines.sync.pages import Page
 from pipelines.sync.reconciling import MonthCount, reconciliation_news
 from pipelines.sync.report import CollectionReport
@@ -49,7 +51,10 @@ class _Source:
 
 
 class SliceWriter:
-    """Buffers pages of one collection and writes them to its table, `slice_rows` rows at a time."""
+    """Buffers pages of one collection and writes them to its table, `slice_rows` rows at a time.
+
+    absences: is told which rows came.
+    """
 
     def __init__(
         self,
@@ -60,8 +65,10 @@ class SliceWriter:
         *,
         run_id: str,
         slice_rows: int,
+        absences: Absences | None = None,
     ) -> None:
         self.report = report
+        self.absences = absences or Absences(table.resource, judges=False, watches=False)
         self._table = table
         self._asides = asides
         self._reconciliation = reconciliation
@@ -70,6 +77,7 @@ class SliceWriter:
         self._sources: list[_Source] = []
         self._buffered = 0
         self._moves: dict[str, datetime] = {}
+        self._marks: dict[str, int] = {}
 
     @property
     def _resource(self) -> Resource:
@@ -97,6 +105,14 @@ class SliceWriter:
         """With the next flush, move a watermark: all before `instant` has been added."""
         self._moves[app_id] = instant
 
+    def mark_of(self, app_id: str) -> int | None:
+        """The committed mark."""
+        return self._table.mark(app_id)
+
+    def mark(self, app_id: str, version: int) -> None:
+        """With the next flush, move a mark that is no instant."""
+        self._marks[app_id] = version
+
     def note(self, text: str, *, harmless: bool) -> None:
         """Something the run's record should say; unless harmless, the run is then partial."""
         if harmless:
@@ -113,11 +129,31 @@ class SliceWriter:
         normalised = normalise(self._resource, [source.page.raw for source in self._sources])
         self._asides.set_aside([_as_set_aside(row, self._sources[row.page]) for row in normalised.bad])
         self._asides.report_drift(normalised.drift)
-        committed = self._table.commit(self._completed(normalised.rows), self._moves)
+        self._tell_absences(normalised.rows, normalised.bad)
+        committed = self._table.commit(self._completed(normalised.rows), self._moves, self._marks)
         self.report.add(committed)
         self.report.rows_read += normalised.rows.num_rows
         self.report.commits += 1 if committed.appended else 0
-        self._sources, self._buffered, self._moves = [], 0, {}
+        self._sources, self._buffered, self._moves, self._marks = [], 0, {}, {}
+
+    def _tell_absences(self, rows: pa.Table, bad: Iterable[BadRow]) -> None:
+        self.absences.saw(rows["_key"])
+        self.absences.saw([row.key for row in bad if row.key is not None])
+        for row in bad:
+            source = self._sources[row.page]
+            if row.key is None and source.question is not None:
+                self.absences.cannot_tell(source.question, source.asked_again(row.index))
+
+    def delete(self, rows: pa.Table) -> int:
+        """Commit deletions: the rows' last content with `_key`, marked as deleted. How many were not deleted before."""
+        committed = self._table.commit(rows, {})
+        self.report.add(committed)
+        self.report.commits += 1 if committed.appended else 0
+        return committed.deleted
+
+    def report_drift(self, found: Counter[Drift]) -> None:
+        """Differences from the contract that were met outside of pages."""
+        self._asides.report_drift(found)
 
     def pending(self) -> dict[PendingWindow, list[str]]:
         """Windows to ask again, with the ids of the rows that an earlier run could not read in them."""
@@ -126,6 +162,15 @@ class SliceWriter:
             window = Window(record["asked_from"], record["asked_until"])
             windows.setdefault((record["question"], window), []).append(record["id"])
         return windows
+
+    def unreadable_single(self) -> frozenset[str]:
+        """Keys of rows that an earlier run asked for by themselves and could not read."""
+        return frozenset(r["key"] for r in self._asides.pending() if r["question"] is None and r["key"] is not None)
+
+    def resolve_single(self, keys: Collection[str]) -> None:
+        """These were asked for by themselves again, and what was read is committed."""
+        found = (r for r in self._asides.pending() if r["question"] is None and r["key"] in keys)
+        self._asides.resolve([record["id"] for record in found])
 
     def set_aside_within(self, window: Window) -> int:
         """Rows that could not be read and are asked again within a window, or are permanent there."""

@@ -21,7 +21,7 @@ ENUMS = {
 
 
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
-SYSTEM = ("_synced_at", "_run_id", "_row_hash", "_deleted", "_extra", "start_month")
+SYSTEM = ("_synced_at", "_run_id", "_row_hash", "_deleted", "_deleted_with", "_extra", "start_month")
 
 
 @cache

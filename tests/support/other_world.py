@@ -238,8 +238,8 @@ def finish(tenant, rng, row, end):
     }  # fmt: skip
     tenant.session_settings.pop(row["id"], None)
     name = row["chargingLocationId"]
-    if tariff := tenant.tariffs.get(name):
-        location = tenant.rows["charging-locations"][name]
+    location = tenant.rows["charging-locations"].get(name)
+    if location and (tariff := tenant.tariffs.get(name)):
         parts = session_tariffs(location, tariff, moment(row["startTime"]), end)
         tenant.session_tariffs[row["id"]] = parts
         row |= {

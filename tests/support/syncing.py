@@ -6,6 +6,7 @@ Does not belong here: tenants (other_tenant.py, other_under.py, demo.py), expect
 from pathlib import Path
 
 from support.lake_truth import SAME, differences
+from support.other_family import TABLES
 from support.other_under import KEYS
 
 from pipelines.contract import RESOURCES
@@ -33,6 +34,12 @@ def sync(env, home, *, until=None, collections=tuple(RESOURCES), ranges=None, de
 def wrong_tables(tenant, home, tables=tuple(KEYS)):
     """Tables that differ from the tenant's truth, with missing, extra and different rows."""
     found = {name: differences(Path(home) / "lake", name, tenant.truth(name), KEYS[name]) for name in tables}
+    return {name: difference for name, difference in found.items() if difference != SAME}
+
+
+def wrong_lists(tenant, home):
+    """The same for the tenant's own lists."""
+    found = {name: differences(Path(home) / "lake", name, tenant.rows[path].values()) for name, path in TABLES.items()}
     return {name: difference for name, difference in found.items() if difference != SAME}
 
 

@@ -1,6 +1,7 @@
 """What the lake knows of the tenant's things, in an in-memory DuckDB: for choosing whom to ask.
 
-One row a thing: whose it is, when it began, when it was first and last read, and whether it is gone.
+One row a thing: whose it is, when it began, when it was first and last read, and whether it is gone. A thing that was
+deleted and is there again counts as first read when it came back, so that it is asked for like a new one.
 Does not belong here: what follows from it (choosing.py).
 """
 
@@ -32,7 +33,7 @@ _SHAPES = {
 """By table: whose a row is, when it began, when it ended, whether it can be taken for final."""
 
 _KNOWN = """id uuid, user_id uuid, begun timestamptz, ended timestamptz, is_final bool, earliest timestamptz,
-  first_seen timestamptz, seen timestamptz, gone bool"""
+  first_seen timestamptz, seen timestamptz, gone bool, has_moved bool"""
 
 _COLUMNS = ("id", "user_id", "created_at", "start_time", "end_time", "status")
 
@@ -57,6 +58,7 @@ class Known:
         """Make `known_{table}`; the newest read time of the table, None where it is empty.
 
         Columns: id, user_id (uuid), begun, ended, is_final, earliest (begin of any version), first_seen, seen, gone.
+        `owned_{table}` has user_id, earliest and seen once for each user that a thing belongs to or ever belonged to.
         """
         if table not in self._loaded:
             self._loaded[table] = self._load_things(table) if table in _SHAPES else self._newest(table)
@@ -66,6 +68,13 @@ class Known:
         whose, begun, ended, final = _SHAPES[table]
         resource = RESOURCES[table]
         columns = [*dict.fromkeys(name for name in _COLUMNS if name in {f.column for f in resource.fields})]
+        with self._lake.reading(resource, ["id", "_synced_at"], deleted=True) as deletions:
+            self.sql.register("deletions", deletions)
+            self.sql.execute(
+                "create or replace temp table ends as"
+                " select id::uuid as key, max(_synced_at) as ended_at from deletions group by id"
+            )
+            self.sql.unregister("deletions")
         with self._lake.reading(resource, [*columns, "_synced_at", "_deleted"]) as versions:
             self.sql.execute(f"create table known_{table} ({_KNOWN})")
             kept = f"""id::uuid as key, _synced_at as read_at, {whose}::uuid as whose, {begun} as begun,
@@ -73,15 +82,36 @@ class Known:
             for _ in in_parts(self.sql, versions, kept):
                 self.sql.execute(
                     f"""insert into known_{table}
-                        select id, now.whose, now.begun, now.ended, now.is_final, earliest, first_seen, seen, now.gone
+                        select id, now.whose, now.begun, now.ended, now.is_final, earliest, first_seen, seen, now.gone,
+                               has_moved
                         from (
-                          select key as id, min(read_at) as first_seen, max(read_at) as seen, min(begun) as earliest,
+                          select key as id, max(read_at) as seen, min(begun) as earliest,
+                                 min(read_at) filter (where ended_at is null or read_at > ended_at) as first_seen,
+                                 min(whose) is distinct from max(whose) as has_moved,
                                  arg_max(struct_pack(whose := whose, begun := begun, ended := ended,
                                                      is_final := is_final, gone := gone), read_at) as now
-                          from versions group by key
+                          from versions left join ends using (key) group by key
                         )"""  # noqa: S608 - names of the contract
                 )
+        self._load_former_owners(table, whose)
         return self._max(f"select max(seen) from known_{table}")  # noqa: S608 - a name of ours
+
+    def _load_former_owners(self, table: str, whose: str) -> None:
+        self.sql.execute("create or replace temp table former (id uuid, user_id uuid)")
+        if self._max(f"select max(seen) from known_{table} where has_moved") is not None:  # noqa: S608 - a name of ours
+            with self._lake.reading(RESOURCES[table], ["id", whose]) as versions:
+                self.sql.register("versions", versions)
+                self.sql.execute(
+                    f"""insert into former select distinct v.id::uuid, v.{whose}::uuid
+                        from versions v join known_{table} k on k.id = v.id::uuid
+                        where k.has_moved and v.{whose}::uuid is distinct from k.user_id"""  # noqa: S608 - as above
+                )
+                self.sql.unregister("versions")
+        self.sql.execute(
+            f"""create table owned_{table} as
+                select k.user_id, k.earliest, k.seen from known_{table} k
+                union all select f.user_id, k.earliest, k.seen from former f join known_{table} k using (id)"""  # noqa: S608
+        )
 
     def _newest(self, table: str) -> datetime | None:
         """For a table whose rows are not things themselves."""

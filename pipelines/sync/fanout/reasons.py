@@ -145,7 +145,10 @@ class Reasons:
         )
 
     def _make_changed_of_users(self) -> None:
-        """What happened to each user since it was last asked, by the other tables that are watched."""
+        """What happened to each user since it was last asked, by the other tables that are watched.
+
+        What passes to another user has changed for both: rows under the first one must not stay.
+        """
         watches = self._fan_out.watches
         parts = []
         for reason, table, column in (
@@ -156,7 +159,7 @@ class Reasons:
         ):
             if reason in watches:
                 parts.append(
-                    f"""select k.user_id, '{column}' as what, min(k.earliest) as since from known_{table} k
+                    f"""select k.user_id, '{column}' as what, min(k.earliest) as since from owned_{table} k
                         join parents p on p.id = k.user_id join marks m using (bucket)
                         where m.seen_{table} is null or k.seen > m.seen_{table} group by 1"""  # noqa: S608 - names of ours
                 )

@@ -77,7 +77,7 @@ class _Reader:
             answer, rows = await self._instead(part, ids, answer)
         if rows:
             read_at = self._asking.clock.stamp(answer.received_at)
-            page = RawPage(_encoded(rows), list(rows), read_at, ids)
+            page = RawPage(encoded(rows), list(rows), read_at, ids)
             self._piece.pages.setdefault(part.table, []).append(page)
         if part.parts:
             for row in rows:
@@ -104,7 +104,7 @@ class _Reader:
         self._piece.problem = problem
 
 
-def _encoded(rows: Sequence[Any]) -> bytes:
+def encoded(rows: Sequence[Any]) -> bytes:
     """Rows as JSON again; what no strict writer takes (a lone surrogate) is escaped, so that normalising sees it."""
     try:
         return _ENCODER.encode(rows)

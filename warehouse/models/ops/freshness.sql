@@ -1,4 +1,7 @@
-{# A table that was never asked has a row too: what is missing must be seen. #}
+{#
+    A table that was never asked has a row too: what is missing must be seen. A run that only deleted or restored rows of
+    a table with what they hang under has not asked for it.
+#}
 with held as (
     {%- for table in lake_tables() %}
     select '{{ table }}' as collection, count(*) as versions_held, max(_synced_at) as last_changed_at
@@ -12,6 +15,7 @@ ranked as (
         runs.*,
         row_number() over (partition by collection order by finished_at desc, run_id desc) as run_rank
     from {{ source('lake', '_runs') }} as runs
+    where status <> 'cascade'
 ),
 
 reached as (
@@ -20,6 +24,7 @@ reached as (
         max(watermark) as complete_until,
         max(case when status = 'complete' then finished_at end) as last_complete_at
     from {{ source('lake', '_runs') }}
+    where status <> 'cascade'
     group by collection
 )
 
@@ -34,6 +39,7 @@ select
     last_run.rows_new,
     last_run.rows_changed,
     last_run.rows_deleted,
+    last_run.rows_restored,
     last_run.rows_set_aside,
     last_run.parents_failed,
     held.versions_held,

@@ -31,6 +31,8 @@ from pipelines.settings import SyncSettings
 from pipelines.sync import Order
 from pipelines.sync.run import sync_with
 
+CORRECTED_DAYS = 150
+"""How far back a deep run looks: beyond all that is corrected, so that nothing is left for later nights."""
 HONEST = tuple(kind.name for kind in FAULT_KINDS if not kind.lies)
 """Faults that show: an answer is either right, or it is plain that it is none."""
 
@@ -131,7 +133,9 @@ class Simulation:
         transport = DemoTransport(
             self.tenant.tenant, self.tenant.clock, sleep=self.time.sleep, gives_up_seconds=60, before_each=steps.take
         )
-        settings = SyncSettings(max_requests_per_second=100_000, max_tries=4, max_concurrency=4)
+        settings = SyncSettings(
+            max_requests_per_second=100_000, max_tries=4, max_concurrency=4, deep_correction_days=CORRECTED_DAYS
+        )
         lake = Lake(str(self.home / "lake"))
         lake.make()
         async with open_client(

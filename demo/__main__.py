@@ -10,7 +10,7 @@ from demo.parameters import Bounds
 from demo.run import DEFAULT_HOST, serve
 from demo.tenant import DEFAULT_TOKEN_LIFETIME_SECONDS
 from demo.tokens import Credentials
-from demo.world.world import DEFAULT_SEED
+from demo.world.build import DEFAULT_SEED
 from pipelines.errors import ConfigurationError
 
 
@@ -26,6 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--token-lifetime", type=int, default=DEFAULT_TOKEN_LIFETIME_SECONDS, metavar="SECONDS")
     parser.add_argument("--bounds", default=Bounds.HALF_OPEN.value, choices=[bounds.value for bounds in Bounds])
     parser.add_argument("--copies", type=int, default=1, metavar="N", help="how often the tenant holds its world")
+    parser.add_argument("--users", type=int, metavar="N", help="keep no more than so many users, of every kind")
     parser.add_argument(
         "--newest-sessions", type=int, metavar="N", help="keep no more than so many sessions of each user"
     )
@@ -44,6 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
             token_lifetime=options.token_lifetime,
             bounds=options.bounds,
             copies=options.copies,
+            users=options.users,
             newest_sessions=options.newest_sessions,
             client=Credentials(options.client_id, options.client_secret, options.api_key, options.audience),
         )

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from demo.editing import Edit, perform
+from demo.editing import Edit, edited, told
 from demo.parameters import Bounds
 from demo.reads import Call, Handler
 from demo.reads.call import encoded
-from demo.tables import TABLES, Tables
+from demo.tables import Tables
 from demo.truth import Scene, truth
+from demo.world.putting import put
 from demo.world.world import World
 
 
@@ -57,8 +58,8 @@ class OneWorld:
     """A world as it is."""
 
     def __init__(self, world: World, now_ms: int) -> None:
-        self._world = world
-        self._tables = Tables(world, now_ms)
+        self._world = world.copy()
+        self._tables = Tables(self._world, now_ms)
 
     def catch_up(self, now_ms: int) -> None:
         self._tables.catch_up(now_ms)
@@ -74,10 +75,9 @@ class OneWorld:
         return truth(self._scene(now_ms), table)
 
     def edit(self, edit: Edit, now_ms: int) -> bytes:
-        item = perform(self._scene(now_ms), edit)
-        if edit.table in TABLES:
-            self._tables.show_edit(edit.table, edit.id)
-        return encoded(item)
+        scene = self._scene(now_ms)
+        self._tables.show(put(edited(scene, edit), self._world, now_ms), now_ms)
+        return encoded(told(scene, edit))
 
     def _scene(self, now_ms: int) -> Scene:
         return Scene(self._world, self._tables, now_ms)

@@ -19,8 +19,9 @@ from demo.server import run_server
 from demo.state import State, read_state, write_state
 from demo.tenant import DEFAULT_TOKEN_LIFETIME_SECONDS, Tenant
 from demo.tokens import Credentials
+from demo.world.build import DEFAULT_SEED, build_world, end_of_day_ms, shift_until
 from demo.world.times import Shift
-from demo.world.world import DEFAULT_SEED, World, build_world, end_of_day_ms, newest_only, shift_until
+from demo.world.world import World
 from pipelines.errors import ConfigurationError
 
 DEFAULT_HOST = "127.0.0.1"
@@ -39,6 +40,7 @@ def serve(
     bounds: str = Bounds.HALF_OPEN.value,
     client: Credentials | None = None,
     copies: int = 1,
+    users: int | None = None,
     newest_sessions: int | None = None,
 ) -> None:
     """Serve a demo tenant until SIGTERM or SIGINT; one line with its address is printed when it is ready.
@@ -46,17 +48,17 @@ def serve(
     port: 0 takes a free one. today: `YYYY-MM-DD`, the day that the tenant's data ends on or shortly before; the real
     one where left out. state: a file that keeps the tenant's times over restarts. token_lifetime: seconds.
     bounds: `inclusive`, `half-open` or `exclusive`, of time filters. client: who may ask. copies: how often the
-    tenant holds the world. newest_sessions: how many sessions of each user there are at most.
+    tenant holds the world. users: how many of its users it keeps. newest_sessions: how many sessions of each user there
+    are at most.
     Raises ConfigurationError for an argument that cannot be used.
     """
     if not 1 <= copies <= MOST_COPIES:
         raise ConfigurationError(f"--copies {copies}: expected 1 to {MOST_COPIES}")
-    if newest_sessions is not None and newest_sessions < 1:
-        raise ConfigurationError(f"--newest-sessions {newest_sessions}: expected 1 or more")
+    for name, number in (("users", users), ("newest-sessions", newest_sessions)):
+        if number is not None and number < 1:
+            raise ConfigurationError(f"--{name} {number}: expected 1 or more")
     kept = _kept_state(state, today)
-    world = build_world(Shift(kept.weeks), seed)
-    if newest_sessions is not None:
-        world = newest_only(world, newest_sessions)
+    world = build_world(Shift(kept.weeks), seed, users=users, newest_sessions=newest_sessions)
     clock = _clock(world, kept, state)
     tenant = Tenant(
         world,

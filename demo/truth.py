@@ -92,20 +92,14 @@ def _of_users(items: Callable[[Scene, str], Iterable[Item]]) -> Callable[[Scene]
     return rows
 
 
-def _location_tariffs(scene: Scene, location: Location) -> Iterator[Item]:
-    item = location_tariffs_item(scene.world.draw, location)
-    if item is not None:
-        yield scene.tables.edits.item("location_tariffs", location.id, item)
-
-
 def _chargers(scene: Scene, location: Location) -> Iterator[Item]:
-    if location.charger_id is not None:
+    if scene.world.charger_id(location) is not None:
         sessions = scene.world.sessions_by_location[location.id]
         yield charger_item(scene.world.draw, location, sessions, scene.now_ms)
 
 
 def _charger_states(scene: Scene, location: Location) -> Iterator[Item]:
-    if location.charger_id is not None:
+    if scene.world.charger_id(location) is not None:
         sessions = scene.world.sessions_by_location[location.id]
         state = charger_state_item(scene.world.draw, location, sessions, scene.now_ms)
         yield {"chargerId": location.charger_id} | state
@@ -117,7 +111,7 @@ def _vehicle_state(scene: Scene, household: Household) -> Item:
 
 
 _UNDER: dict[str, Callable[[Scene], Iterator[Item]]] = {
-    "location_tariffs": _of_locations(_location_tariffs),
+    "location_tariffs": _of_locations(lambda s, location: [location_tariffs_item(s.world.draw, location)]),
     "utility_contracts": _of_locations(lambda s, location: [contract_item(s.world.draw, location)]),
     "reward_rates": _of_locations(lambda s, location: [reward_rate_item(s.world.draw, location)]),
     "dynamic_tariffs": _of_locations(

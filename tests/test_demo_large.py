@@ -16,20 +16,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.demo import running_tenant
-from support.demo_inside import Inside, inside, small_world, whole_world
+from support.demo_inside import SHIFT, Inside, inside, small_world, whole_world
 from test_demo_under import ask_everything, cost_of, in_order
 
 from demo.copies.copy import Copy
+from demo.copies.edits import Edits
 from demo.copies.history import Versions
 from demo.copies.merged import Merged
-from demo.edits import Edits
 from demo.listing import Row
 from demo.parameters import Bounds
 from demo.tables import Thing
 from demo.truth import TRUE_TABLES
+from demo.world.build import build_world
 from demo.world.draw import stable_id
 from demo.world.times import DAY_MS, HOUR_MS, iso
-from demo.world.world import newest_only
 
 COPIES = 3
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -186,10 +186,10 @@ def test_rows_of_several_copies_at_one_moment_are_in_the_order_of_their_ids():
     def thing(hour: int) -> Thing:
         id_, moment = stable_id("user", hour), hour * HOUR_MS
         body = json.dumps({"id": id_, "createdAt": iso(moment)}).encode()
-        return Thing("users", id_, (moment,), lambda _now_ms: Row(id_, moment, None, body))
+        return Thing("users", id_, id_, (moment,), lambda _now_ms: Row(id_, moment, None, body))
 
     things = [Versions(thing(hour)) for hour in range(1000, 1010)]
-    merged = Merged("users", things, [(Copy(number), Edits()) for number in range(10)])
+    merged = Merged("users", things, [(Copy(number), Edits(small_world())) for number in range(10)])
     merged.catch_up(DAY_MS * 1000)
     keys = [(item["createdAt"], item["id"]) for item in map(json.loads, merged)]
     assert len(set(keys)) == len(merged) == 100
@@ -285,7 +285,7 @@ def test_lists_keep_up_with_the_clock():
 
 
 def test_only_the_newest_sessions_of_each_user_are_kept():
-    world = newest_only(whole_world(), 5)
+    world = build_world(SHIFT, newest_sessions=5)
     normal: dict[str, list[dict[str, Any]]] = {}
     for item in inside(whole_world()).truth("sessions"):
         normal.setdefault(item["userId"], []).append(item)
@@ -329,7 +329,8 @@ def test_the_command_takes_copies_too():
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("--copies", "0"), ("--copies", "1001"), ("--newest-sessions", "0"), ("--copies", "-3")]
+    ("option", "value"),
+    [("--copies", "0"), ("--copies", "1001"), ("--newest-sessions", "0"), ("--copies", "-3"), ("--users", "0")],
 )
 def test_numbers_that_cannot_be_are_one_line(option, value):
     command = [sys.executable, "-m", "demo", "--port", "0", option, value]

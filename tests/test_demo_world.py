@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.demo_inside import inside, whole_world
-from support.demo_source import source_rows
+from support.demo_source import source_prices, source_rows
 
+from demo.world.build import build_world, end_of_day_ms, shift_until
 from demo.world.charging import bill, energy_by_segment
 from demo.world.prices import spot_price
-from demo.world.source import SourceSession, read_prices
+from demo.world.source import SourceSession, source_price
 from demo.world.tariffs import DAYS, Segment, Tariff, segments
 from demo.world.times import HOUR_MS, MINUTE_MS, Shift, iso, to_ms
-from demo.world.world import build_world, end_of_day_ms, shift_until
 
 OSLO = ZoneInfo("Europe/Oslo")
 
@@ -308,15 +308,16 @@ def test_a_bill_without_length_takes_the_price_of_its_moment():
 
 
 def test_prices_are_the_sources_own():
-    prices = read_prices()
-    assert prices[datetime(2022, 1, 1).date(), 0] == 0.08202
+    prices = source_prices()
+    assert source_price(datetime(2022, 1, 1).date(), 0) == 0.08202
+    assert {(day, hour): source_price(day, hour) for day, hour in prices} == prices
     assert min(prices.values()) < 0
     assert len(prices) > 22000
 
 
 @pytest.mark.parametrize("year", [2019, 2026, 2040])
 def test_every_hour_has_the_price_of_its_weekday_in_the_source(year):
-    prices = read_prices()
+    prices = source_prices()
     start_ms = to_ms(datetime(year, 1, 1, tzinfo=timezone.utc))
     kept = 0
     for hour_ms in range(start_ms, start_ms + 366 * 24 * HOUR_MS, HOUR_MS):

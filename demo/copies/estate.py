@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from demo.copies.copy import Copy
+from demo.copies.edits import Edits
 from demo.copies.history import History, Moment
 from demo.copies.merged import Merged
-from demo.editing import Edit, perform
-from demo.edits import Edits
+from demo.editing import Edit, edited, told
 from demo.estate import Asked
 from demo.reads import Call
 from demo.reads.call import encoded
@@ -26,7 +26,7 @@ class Copies:
     def __init__(self, world: World, copies: int, now_ms: int) -> None:
         self._world = world
         self._history = History(world)
-        self._copies = [(Copy(number), Edits()) for number in range(copies)]
+        self._copies = [(Copy(number), Edits(world)) for number in range(copies)]
         self._of_user = {
             copy.swapped(user_id): (copy, edits) for copy, edits in self._copies for user_id in world.households
         }
@@ -44,7 +44,7 @@ class Copies:
         copy, edits = self._of_user.get(asked.ids[0], self._copies[0]) if asked.ids else self._copies[0]
         then_ms = now_ms + copy.early_ms
         call = Call(
-            world=self._world,
+            world=edits.world,
             tables=Moment(self._history, then_ms, edits),
             lists=self._lists,
             bounds=asked.bounds,
@@ -71,8 +71,9 @@ class Copies:
     def edit(self, edit: Edit, now_ms: int) -> bytes:
         own = next(((copy, edits) for copy, edits in self._copies if self._has(copy.swapped(edit.id))), self._copies[0])
         copy, edits = own
-        item = perform(self._scene(copy, edits, now_ms), edit._replace(id=copy.swapped(edit.id)))
-        return copy.told(encoded(item))
+        edit = edit._replace(id=copy.swapped(edit.id))
+        edits.put(edited(self._scene(copy, edits, now_ms), edit), now_ms + copy.early_ms)
+        return copy.told(encoded(told(self._scene(copy, edits, now_ms), edit)))
 
     def _has(self, id_: str) -> bool:
         """Whether the original has something with this id that can be changed."""
@@ -81,4 +82,4 @@ class Copies:
 
     def _scene(self, copy: Copy, edits: Edits, now_ms: int) -> Scene:
         then_ms = now_ms + copy.early_ms
-        return Scene(self._world, Moment(self._history, then_ms, edits), then_ms)
+        return Scene(edits.world, Moment(self._history, then_ms, edits), then_ms)

@@ -10,8 +10,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 
+from demo.copies.edits import Edits
 from demo.copies.template import Template, template_of
-from demo.edits import Edits
 from demo.listing import Listing, Row
 from demo.tables import TABLES, Thing, things
 from demo.world.world import World
@@ -100,7 +100,7 @@ class Moment:
     """The original's rows at one moment, with what was changed in one copy."""
 
     def __init__(self, history: History, now_ms: int, edits: Edits) -> None:
-        self.edits = edits
+        self._edits = edits
         self._history = history
         self._now_ms = now_ms
 
@@ -111,4 +111,6 @@ class Moment:
         return self._edited(name, self._history.of_user(name, user_id, self._now_ms))
 
     def _edited(self, name: str, listing: Listing) -> Listing:
-        return Listing(self.edits.row(name, row) for row in listing) if self.edits.touch(name) else listing
+        if not self._edits.touch(name):
+            return listing
+        return Listing(self._edits.row(name, row, self._now_ms) for row in listing)

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from demo.copies.copy import Copy, id_number
+from demo.copies.edits import Edits
 from demo.copies.history import Versions
-from demo.edits import Edits
 from demo.listing import EVER, Span
 
 KEPT_SELECTIONS = 16
@@ -103,7 +103,7 @@ class Merged:
         thing = self._things[thing_number]
         now_ms = self._now_ms + copy.early_ms
         if edits.touch(self._table) and (row := thing.at(now_ms)) is not None:
-            changed = edits.row(self._table, row)
+            changed = edits.row(self._table, row, now_ms)
             if changed is not row:
                 return copy.told(changed.body)
         return thing.template_at(now_ms).row_of(copy)

@@ -22,20 +22,15 @@ LONGEST_DYNAMIC_WINDOW_DAYS = 14
 def location_detail(call: Call, location: Location) -> Item:
     """A user's own view of a location: the tenant's list, its contract, tariffs and chargers."""
     return {
-        **call.tables.edits.item("charging_locations", location.id, location_item(location)),
+        **location_item(location),
         "energySupplierDetails": contract_item(call.world.draw, location),
-        "tariffDetails": tariffs_at(call, location),
+        "tariffDetails": location_tariffs_item(call.world.draw, location),
         "chargers": chargers_at(call, location),
     }
 
 
-def tariffs_at(call: Call, location: Location) -> Item | None:
-    item = location_tariffs_item(call.world.draw, location)
-    return None if item is None else call.tables.edits.item("location_tariffs", location.id, item)
-
-
 def chargers_at(call: Call, location: Location) -> list[Item]:
-    if location.charger_id is None:
+    if call.world.charger_id(location) is None:
         return []
     sessions = call.world.sessions_by_location[location.id]
     return [charger_item(call.world.draw, location, sessions, call.now_ms)]
@@ -53,7 +48,7 @@ def _list(call: Call) -> bytes:
 
 
 def _tariffs(call: Call) -> bytes:
-    item = tariffs_at(call, call.location)
+    item = location_tariffs_item(call.world.draw, call.location)
     if item is None:
         raise not_found("The charging location has no tariff.")
     return encoded(item)
@@ -97,7 +92,7 @@ def _charger_state(call: Call) -> bytes:
 
 def _charger_of(call: Call) -> tuple[Location, list[Session]]:
     location = call.location
-    if location.charger_id != call.ids[2]:
+    if call.world.charger_id(location) != call.ids[2]:
         raise not_found("Charger does not exist.")
     return location, call.world.sessions_by_location[location.id]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from demo.world.cars import CAR_MODELS, CarModel
 from demo.world.draw import Draw, stable_id
@@ -53,6 +54,10 @@ class Address:
     postal_code: str
     latitude: float
     longitude: float
+    city: str = "Trondheim"
+    region: str = "Trøndelag"
+    country: str = "NO"
+    area: str = "NO3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Household:
-    """A user with everything of theirs. locations: by garage of the source."""
+    """A user with everything of theirs. locations: by id."""
 
     user: User
     vehicle: Vehicle
@@ -104,8 +109,14 @@ def _household(
     firsts: dict[str, int] = {}
     for row in rows:
         firsts.setdefault(row.garage, shift.to_ms(row.start))
-    locations = {garage: _location(draw, user, name, garage, ms, addresses) for garage, ms in firsts.items()}
-    return Household(user, vehicle, locations)
+    locations = [_location(draw, user, name, garage, ms, addresses) for garage, ms in firsts.items()]
+    return Household(user, vehicle, {location.id: location for location in locations})
+
+
+@cache
+def location_id(name: str, garage: str) -> str:
+    """The id under which a user of the source has a garage."""
+    return stable_id("charging location", f"{name}/{garage}")
 
 
 def _user(draw: Draw, name: str, first_ms: int) -> User:
@@ -141,7 +152,7 @@ def _location(
     created_ms = draw.between(begin_ms, max(first_ms - DAY_MS, begin_ms + MINUTE_MS), "location", what)
     edited = draw.chance(0.25, "location edited", what)
     return Location(
-        id=stable_id("charging location", what),
+        id=location_id(name, garage),
         user_id=user.id,
         address=addresses[garage],
         tariff=draw_tariff(draw, what, garage),

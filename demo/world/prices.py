@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from functools import cache
 
 from demo.world.draw import Draw
-from demo.world.source import read_prices
+from demo.world.source import source_price
 from demo.world.times import DAY_MS, HOUR_MS, MINUTE_MS, local, wall_ms
 
 NOK_PER_EUR = 11.5
@@ -38,11 +38,11 @@ def spot_price(slot_ms: int, slot_minutes: int) -> float:
 def _hour_price(hour_ms: int) -> float:
     wall = local(hour_ms)
     day = FIRST_DAY + timedelta(days=(wall.date() - FIRST_DAY).days % CYCLE_DAYS)
-    prices = read_prices()
-    eur = prices.get((day, wall.hour))
+    eur = source_price(day, wall.hour)
     if eur is None:
         # The hour that spring skipped in the source need not be skipped on the tenant's day.
-        eur = prices[day, wall.hour - 1]
+        eur = source_price(day, wall.hour - 1)
+        assert eur is not None, "the source's year has no other gap"
     return round(eur * NOK_PER_EUR, 4)
 
 

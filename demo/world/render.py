@@ -42,10 +42,10 @@ def location_item(location: Location) -> Item:
             "street": address.street,
             "postalCode": address.postal_code,
             "houseNumber": address.house_number,
-            "city": "Trondheim",
-            "region": "Trøndelag",
-            "country": "NO",
-            "area": "NO3",
+            "city": address.city,
+            "region": address.region,
+            "country": address.country,
+            "area": address.area,
         },
         "createdAt": iso(location.created_ms),
         "updatedAt": iso(location.updated_ms),
@@ -99,8 +99,8 @@ def session_item(session: Session, now_ms: int) -> Item:
         "savings": None,
         "currency": None,
     }
-    if session.end_ms is not None and location is not None:
-        money = session_bill(session, location, session.end_ms)
+    if session.end_ms is not None:
+        money = session_bill(session)
         item |= {
             "solarEnergy": money.solar_kwh,
             "chargeCosts": money.costs,
@@ -110,8 +110,14 @@ def session_item(session: Session, now_ms: int) -> Item:
     return item
 
 
-def session_bill(session: Session, location: Location, end_ms: int) -> Bill:
-    return bill(location, session.start_ms, end_ms, session.energy_kwh, session.power_kw, managed=session.is_managed)
+def session_bill(session: Session) -> Bill:
+    """The money of a session that has ended: what follows from energy and tariff, unless somebody corrected it."""
+    location, found = session.location, Bill(None, None, None)
+    if location is not None and session.end_ms is not None:
+        span = (session.start_ms, session.end_ms)
+        found = bill(location, *span, session.energy_kwh, session.power_kw, managed=session.is_managed)
+    money = session.corrected
+    return found if money is None else Bill(money.costs, money.savings, found.solar_kwh)
 
 
 def session_detail(item: Item) -> Item:

@@ -9,7 +9,7 @@ Does not belong here: the rates (contracts.py), when a row is visible (demo/tabl
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from demo.world.contracts import reward_rate
@@ -28,14 +28,15 @@ MONTHS_AHEAD = 3
 
 @dataclass(frozen=True, slots=True)
 class Reward:
-    """Earned when its session ended. paid_ms: when it was paid out, None where it never was."""
+    """Earned when its session ended. paid_ms: when payout_id paid it out; both None where none ever did."""
 
     session_id: str
     user_id: str
     start_ms: int
     earned_ms: int
     hundredths: int
-    paid_ms: int | None
+    paid_ms: int | None = None
+    payout_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,30 +55,45 @@ class Payout:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """All that a user ever earns and is paid."""
+    """All that a user ever earns and is paid, as far as it is known by now.
 
-    rewards: list[Reward]
-    payouts: list[Payout]
+    rewards: by session id. settled: what payouts that were made already pay, also for sessions that have gone since:
+    of that nothing changes any more.
+    """
+
+    rewards: dict[str, Reward]
+    payouts: Sequence[Payout]
+    settled: dict[str, Reward]
 
 
-def build_account(draw: Draw, user_id: str, sessions: Sequence[Session]) -> Account:
-    """The user's rewards and payouts. sessions: the user's."""
-    unpaid = sorted(_earned(draw, sessions), key=lambda reward: reward.earned_ms)
-    account = Account([], [])
+NOTHING = Account({}, (), {})
+
+
+def build_account(
+    draw: Draw, user_id: str, sessions: Sequence[Session], past: Account = NOTHING, now_ms: int = 0
+) -> Account:
+    """The user's rewards and payouts. sessions: the user's. past: what was known before; payouts made by now stay."""
+    payouts = [payout for payout in past.payouts if payout.created_ms <= now_ms]
+    made = {payout.id for payout in payouts}
+    settled = {id_: reward for id_, reward in (past.settled | past.rewards).items() if reward.payout_id in made}
+    earned = {reward.session_id: reward for reward in _earned(draw, sessions)}
+    rewards = {id_: replace(settled[id_], start_ms=reward.start_ms) for id_, reward in earned.items() if id_ in settled}
+    unpaid = sorted(
+        (reward for id_, reward in earned.items() if id_ not in settled), key=lambda reward: reward.earned_ms
+    )
     least = draw.one_of(LEAST_PAYOUTS_HUNDREDTHS, "least payout", user_id)
-    for due_ms, month_ms in _paydays(unpaid) if draw.chance(0.8, "has bank account", user_id) else ():
+    for due_ms, month_ms in _paydays(unpaid, now_ms) if draw.chance(0.8, "has bank account", user_id) else ():
         due = [reward for reward in unpaid if reward.earned_ms < month_ms]
         amount = sum(reward.hundredths for reward in due)
         if amount < least:
             continue
         payout = _payout(draw, user_id, due_ms, amount)
-        account.payouts.append(payout)
+        payouts.append(payout)
         paid_ms, status = payout.steps[-1]
         if status == "PaidOut":
-            account.rewards.extend(_paid(due, paid_ms))
+            rewards |= {reward.session_id: replace(reward, paid_ms=paid_ms, payout_id=payout.id) for reward in due}
             unpaid = unpaid[len(due) :]
-    account.rewards.extend(unpaid)
-    return account
+    return Account(rewards | {reward.session_id: reward for reward in unpaid}, payouts, settled)
 
 
 def _earned(draw: Draw, sessions: Iterable[Session]) -> Iterator[Reward]:
@@ -86,22 +102,21 @@ def _earned(draw: Draw, sessions: Iterable[Session]) -> Iterator[Reward]:
             continue
         rate = reward_rate(draw, session.location, managed=session.is_managed)
         hundredths = round(100 * rate * session.energy_kwh)
-        yield Reward(session.id, session.user_id, session.start_ms, session.end_ms, hundredths, None)
+        yield Reward(session.id, session.user_id, session.start_ms, session.end_ms, hundredths)
 
 
-def _paid(rewards: Iterable[Reward], paid_ms: int) -> Iterator[Reward]:
-    for reward in rewards:
-        yield Reward(reward.session_id, reward.user_id, reward.start_ms, reward.earned_ms, reward.hundredths, paid_ms)
-
-
-def _paydays(rewards: Sequence[Reward]) -> Iterator[tuple[int, int]]:
-    """The moments of payment and the begin of their months, over the months in which something was earned."""
+def _paydays(rewards: Sequence[Reward], now_ms: int) -> Iterator[tuple[int, int]]:
+    """The moments of payment that are to come, and the begin of their months, over the months in which something was
+    earned and some more.
+    """
     if not rewards:
         return
-    last = local(rewards[-1].earned_ms + 31 * MONTHS_AHEAD * DAY_MS)
-    month = _next_month(local(rewards[0].earned_ms).replace(tzinfo=None))
+    last = local(max(rewards[-1].earned_ms, now_ms) + 31 * MONTHS_AHEAD * DAY_MS)
+    month = _next_month(local(max(rewards[0].earned_ms, now_ms - 31 * DAY_MS)).replace(tzinfo=None))
     while month <= last.replace(tzinfo=None):
-        yield wall_ms(month + timedelta(days=2, hours=6)), wall_ms(month)
+        due_ms = wall_ms(month + timedelta(days=2, hours=6))
+        if due_ms > now_ms:
+            yield due_ms, wall_ms(month)
         month = _next_month(month)
 
 

@@ -7,11 +7,13 @@ Does not belong here: money (charging.py), JSON and what is visible when (render
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from demo.world.draw import Draw, stable_id
-from demo.world.people import Household, Location
+from demo.world.people import Household, Location, location_id
 from demo.world.source import SourceSession
 from demo.world.times import MINUTE_MS, Shift
 
@@ -20,10 +22,20 @@ FOLLOW_UP_MINUTES = 1
 
 
 @dataclass(frozen=True, slots=True)
+class Money:
+    """Costs and savings that somebody wrote into a session by hand, NOK."""
+
+    costs: float | None
+    savings: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
-    """One plug-in. location: as it was recognised, None where it was not. end_ms: None where it never was seen to end.
+    """One plug-in. location: as it was when it ended, with the tariff that is charged by; None where it was not
+    recognised. end_ms: None where it never was seen to end.
 
     status: once it has ended (Active where it never does). Levels: percent, None for cars that do not tell.
+    corrected: money that stands in the place of what follows from energy and tariff.
     """
 
     id: str
@@ -39,25 +51,37 @@ class Session:
     start_level: int | None
     end_level: int | None
     calibration: str
+    corrected: Money | None = None
+
+
+class ForcedEnds(NamedTuple):
+    """Numbers of the source's sessions that were ended by force, and of those that follow them."""
+
+    numbers: AbstractSet[int]
+    follow_ups: AbstractSet[int]
 
 
 def build_sessions(
-    draw: Draw, shift: Shift, sources: Sequence[SourceSession], households: Mapping[str, Household]
+    draw: Draw,
+    shift: Shift,
+    sources: Sequence[SourceSession],
+    households: Mapping[str, Household],
+    forced: ForcedEnds,
 ) -> list[Session]:
-    """All sessions, in the source's order."""
-    forced, follow_ups = _forced_ends(sources)
-    return [
-        _session(draw, shift, source, households[source.user], source.number in forced, source.number in follow_ups)
-        for source in sources
-    ]
+    """A session for each of the sources, in their order. households: by user of the source."""
+    return [_session(draw, shift, source, households[source.user], forced) for source in sources]
 
 
-def _session(
-    draw: Draw, shift: Shift, source: SourceSession, household: Household, is_forced: bool, is_follow_up: bool
-) -> Session:
+def is_unrecognised(draw: Draw, source: SourceSession) -> bool:
+    """Whether the tenant did not know where the car was."""
+    return draw.chance(0.02, "unrecognised", source.number)
+
+
+def _session(draw: Draw, shift: Shift, source: SourceSession, household: Household, forced: ForcedEnds) -> Session:
     model, number = household.vehicle.model, source.number
-    location = None if draw.chance(0.02, "unrecognised", number) else household.locations[source.garage]
-    is_managed = model.can_be_managed and location is not None and not is_follow_up
+    at = None if is_unrecognised(draw, source) else location_id(source.user, source.garage)
+    location = None if at is None else household.locations[at]
+    is_managed = model.can_be_managed and location is not None and number not in forced.follow_ups
     start_ms = shift.to_ms(source.start) + _within_minute(draw, source.user, source.start)
     end_ms = None
     if source.end is not None:
@@ -74,7 +98,7 @@ def _session(
         energy_kwh=source.energy_kwh,
         power_kw=model.power_kw,
         is_managed=is_managed,
-        status="Active" if end_ms is None else "ForceEnded" if is_forced and is_managed else "Complete",
+        status="Active" if end_ms is None else "ForceEnded" if number in forced.numbers and is_managed else "Complete",
         start_level=levels[0],
         end_level=levels[1],
         calibration=draw.one_of(("Complete", "Complete", "InProgress", "NotStarted"), "calibration", number),
@@ -93,9 +117,10 @@ def _levels(draw: Draw, source: SourceSession, battery_kwh: float) -> tuple[int,
     return start, start + gained
 
 
-def _forced_ends(sources: Iterable[SourceSession]) -> tuple[set[int], set[int]]:
-    """Numbers of the sessions that were ended by force, and of those that follow them."""
-    forced, follow_ups = set(), set()
+def forced_ends(sources: Iterable[SourceSession]) -> ForcedEnds:
+    """Told by what comes soon after what, so all sources are needed."""
+    forced: set[int] = set()
+    follow_ups: set[int] = set()
     for earlier, later in _neighbours(sources):
         if earlier.end is None or earlier.number in follow_ups:
             continue
@@ -103,7 +128,7 @@ def _forced_ends(sources: Iterable[SourceSession]) -> tuple[set[int], set[int]]:
         if 0 <= minutes <= FOLLOW_UP_MINUTES and earlier.start < earlier.end:
             forced.add(earlier.number)
             follow_ups.add(later.number)
-    return forced, follow_ups
+    return ForcedEnds(forced, follow_ups)
 
 
 def _neighbours(sources: Iterable[SourceSession]) -> Iterator[tuple[SourceSession, SourceSession]]:

@@ -1,91 +1,67 @@
-"""The whole world of one tenant, and the moment at which its clock starts.
+"""The whole world of one tenant as it is at the moment, and the moment at which its clock starts.
 
-Does not belong here: how any of it is asked for (demo/tenant.py).
+Does not belong here: building it (build.py), changing it (putting.py), how any of it is asked for (demo/tenant.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 
 from demo.world.draw import Draw
-from demo.world.people import Household, Location, build_households
-from demo.world.sessions import Session, build_sessions
-from demo.world.source import SourceSession, read_sessions
-from demo.world.times import Shift, latest_shift, wall_ms
+from demo.world.messages import Message
+from demo.world.people import Household, Location, User, Vehicle
+from demo.world.rewards import Account, Payout, Reward
+from demo.world.sessions import Session
+from demo.world.times import Shift
 
-DEFAULT_SEED = 20260101
+Place = tuple[str, str]
+"""Where a thing stands: the lake's name of its table, and its id."""
+
+Entity = User | Vehicle | Location | Session | Message | Reward | Payout
+"""What has a row of its own in a list of the API."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class World:
-    """households: by user id. sessions: in order of start. start_ms: when the tenant's clock starts."""
+    """Everything by id, and what belongs together.
+
+    households: by user id, those of users who are gone included. messages, accounts: by user id; those of one user by
+    their own. sessions_by_user, sessions_by_location: in order of start, without those that are gone.
+    gone: what was deleted, and since when. start_ms: when the tenant's clock starts.
+    Dicts are the world's own; whatever is in them may be shared with a copy, and is replaced instead of changed.
+    """
 
     draw: Draw
     shift: Shift
-    households: dict[str, Household]
-    sessions: list[Session]
     start_ms: int
+    households: dict[str, Household]
+    location_by_id: dict[str, Location]
+    session_by_id: dict[str, Session]
+    sessions_by_user: dict[str, list[Session]]
+    sessions_by_location: dict[str, list[Session]]
+    messages: dict[str, dict[str, Message]]
+    accounts: dict[str, Account]
+    gone: dict[Place, int] = field(default_factory=dict)
 
-    @cached_property
-    def session_by_id(self) -> dict[str, Session]:
-        return {session.id: session for session in self.sessions}
+    @property
+    def sessions(self) -> list[Session]:
+        """All of them, in the order in which they came: the source's at first."""
+        return list(self.session_by_id.values())
 
-    @cached_property
-    def location_by_id(self) -> dict[str, Location]:
-        return {location.id: location for home in self.households.values() for location in home.locations.values()}
+    def copy(self) -> World:
+        """A world that can be changed on its own."""
+        return replace(
+            self,
+            households=dict(self.households),
+            location_by_id=dict(self.location_by_id),
+            session_by_id=dict(self.session_by_id),
+            sessions_by_user=dict(self.sessions_by_user),
+            sessions_by_location=dict(self.sessions_by_location),
+            messages=dict(self.messages),
+            accounts=dict(self.accounts),
+            gone=dict(self.gone),
+        )
 
-    @cached_property
-    def sessions_by_location(self) -> dict[str, list[Session]]:
-        """In order of start."""
-        found: dict[str, list[Session]] = {location_id: [] for location_id in self.location_by_id}
-        for sessions in self.sessions_by_user.values():
-            for session in sessions:
-                if session.location is not None:
-                    found[session.location.id].append(session)
-        return found
-
-    @cached_property
-    def sessions_by_user(self) -> dict[str, list[Session]]:
-        """In order of start."""
-        found: dict[str, list[Session]] = {user_id: [] for user_id in self.households}
-        for session in self.sessions:
-            found[session.user_id].append(session)
-        return {user_id: sorted(rows, key=lambda row: (row.start_ms, row.id)) for user_id, rows in found.items()}
-
-
-def build_world(shift: Shift, seed: int = DEFAULT_SEED, sources: Sequence[SourceSession] | None = None) -> World:
-    """The tenant's world: every session of the source, moved; ids do not depend on the move or the seed."""
-    draw = Draw(seed)
-    sources = read_sessions() if sources is None else sources
-    by_name = build_households(draw, shift, sources)
-    return World(
-        draw=draw,
-        shift=shift,
-        households={household.user.id: household for household in by_name.values()},
-        sessions=build_sessions(draw, shift, sources, by_name),
-        start_ms=shift.to_ms(_end_of_last_day()),
-    )
-
-
-def newest_only(world: World, sessions_per_user: int) -> World:
-    """The world with no more than so many sessions of each user, the newest."""
-    kept = {session.id for rows in world.sessions_by_user.values() for session in rows[-sessions_per_user:]}
-    return replace(world, sessions=[session for session in world.sessions if session.id in kept])
-
-
-def shift_until(not_after_ms: int) -> Shift:
-    """The latest whole-week move that brings the end of the source's last day to no later than this instant."""
-    return latest_shift(_end_of_last_day(), not_after_ms)
-
-
-def end_of_day_ms(day: date) -> int:
-    """The instant at which a local day in Oslo is over."""
-    return wall_ms(datetime.combine(day + timedelta(days=1), time.min))
-
-
-def _end_of_last_day() -> datetime:
-    last = max(row.end or row.start for row in read_sessions())
-    return datetime.combine(last.date() + timedelta(days=1), time.min)
+    def charger_id(self, location: Location) -> str | None:
+        """The charger that is at a location now; a session keeps the one that it was charged by."""
+        return None if ("chargers", location.charger_id or "") in self.gone else location.charger_id

@@ -13,9 +13,10 @@ from demo.api.model import PREFIX, TOKEN_PATH
 from demo.clock import StillClock
 from demo.tenant import Tenant
 from demo.tokens import Credentials
+from demo.world.build import build_world
 from demo.world.source import read_sessions
 from demo.world.times import Shift
-from demo.world.world import World, build_world
+from demo.world.world import World
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 SHIFT = Shift(355)
@@ -31,6 +32,12 @@ def whole_world(shift: Shift = SHIFT) -> World:
 def small_world(sessions: int = 300) -> World:
     """The first so many sessions of it."""
     return build_world(SHIFT, sources=read_sessions()[:sessions])
+
+
+@cache
+def world_of(users: int, newest_sessions: int | None = None) -> World:
+    """The world of so many users, who show every kind of thing."""
+    return build_world(SHIFT, users=users, newest_sessions=newest_sessions)
 
 
 @dataclass

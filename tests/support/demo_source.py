@@ -1,16 +1,16 @@
-"""The demo tenant's source file, read with the csv module and nothing of the demo's own code."""
+"""The demo tenant's source files, read with the csv module and nothing of the demo's own code."""
 
 from __future__ import annotations
 
 import csv
 import gzip
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
-FILE = Path(__file__).parents[2] / "demo" / "data" / "trondheim-ev-sessions.csv.gz"
+DATA = Path(__file__).parents[2] / "demo" / "data"
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class SourceRow:
 
 @cache
 def source_rows() -> list[SourceRow]:
-    with gzip.open(FILE, "rt", encoding="utf-8-sig", newline="") as file:
+    with gzip.open(DATA / "trondheim-ev-sessions.csv.gz", "rt", encoding="utf-8-sig", newline="") as file:
         return [
             SourceRow(
                 row["User_ID"],
@@ -39,3 +39,15 @@ def source_rows() -> list[SourceRow]:
 
 def wall_time(text: str) -> datetime:
     return datetime.strptime(text, "%d.%m.%Y %H:%M")  # noqa: DTZ007 - the source has wall-clock times
+
+
+@cache
+def source_prices() -> dict[tuple[date, int], float]:
+    """EUR per kWh by local date and hour in Brussels; of the hour that autumn repeats, the second."""
+    with gzip.open(DATA / "day-ahead-prices-be-2022-2024.csv.gz", "rt", encoding="utf-8", newline="") as file:
+        rows = [(_hour(row["time"]), row["DAM_price"]) for row in csv.DictReader(file)]
+        return {(hour.date(), hour.hour): round(float(price), 5) for hour, price in rows if price}
+
+
+def _hour(text: str) -> datetime:
+    return datetime.strptime(text, "%d%b%Y %H:%M:%S")  # noqa: DTZ007 - the source has wall-clock times

@@ -1,0 +1,117 @@
+"""Tenants of few users: a part of the whole tenant that shows every kind of thing, and is there at once."""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.demo import running_tenant
+from support.demo_inside import SHIFT, Inside, inside, whole_world, world_of
+
+from demo.tenant import Tenant
+from demo.truth import TRUE_TABLES
+from demo.world.build import build_world
+
+EVERY_KIND = 4
+"""So many users show every kind, however few of their sessions are kept."""
+
+
+def test_a_small_tenant_tells_what_the_whole_one_tells_of_these_users(whole):
+    small = inside(world_of(3))
+    users = {item["id"] for item in small.truth("users")}
+    assert len(users) == 3
+    for table in set(TRUE_TABLES) - {"solar_energy", "dynamic_tariffs"}:
+        expected = whole.truth(table)
+        if table not in {"users", "supported_car_models"}:
+            expected = [item for item in expected if item["userId"] in users]
+        elif table == "users":
+            expected = [item for item in expected if item["id"] in users]
+        assert small.truth(table) == expected, table
+
+
+def test_fewer_users_are_a_part_of_more():
+    kept = [set(world_of(number, 20).households) for number in range(1, 12)]
+    assert [len(users) for users in kept] == [*range(1, 12)]
+    assert all(fewer < more for fewer, more in pairwise(kept))
+    assert world_of(97).households == world_of(5000).households == whole_world().households
+
+
+@pytest.fixture(scope="module")
+def whole() -> Inside:
+    return inside(whole_world())
+
+
+@cache
+def kinds_of_all() -> set[str]:
+    return kinds(inside(whole_world()))
+
+
+def kinds(tenant: Any) -> set[str]:
+    sessions = tenant.truth("sessions")
+    tariffs = tenant.truth("location_tariffs")
+    vehicles = tenant.truth("vehicles")
+    locations = tenant.truth("charging_locations")
+    found = {f"tariff {'/'.join(tariff['type'] for tariff in item['tariffs'])}" for item in tariffs}
+    found |= {f"status {item['status']}" for item in sessions}
+    found |= {f"managed {item['isManaged']}" for item in sessions}
+    found |= {f"pushes {'PushTelemetry' in item['capabilities']}" for item in vehicles}
+    found |= {f"steered {'StartStopCharging' in item['capabilities']}" for item in vehicles}
+    solar = tenant.truth("solar_energy")
+    checks = {
+        "no tariff": len(tariffs) < len(locations),
+        "sun": bool(solar),
+        "no sun": len({item["chargingLocationId"] for item in solar}) < len(locations),
+        "chargers": bool(tenant.truth("chargers")),
+        "no charger": len(tenant.truth("chargers")) < len(locations),
+        "dynamic prices": bool(tenant.truth("dynamic_tariffs")),
+        "several locations": len({item["userId"] for item in locations}) < len(locations),
+        "contracts": bool(tenant.truth("utility_contracts")),
+    }
+    return found | {name for name, holds in checks.items() if holds}
+
+
+@pytest.mark.parametrize("newest_sessions", [5, 20, None])
+def test_few_users_show_every_kind(newest_sessions):
+    found = kinds(inside(world_of(EVERY_KIND, newest_sessions)))
+    assert found == kinds_of_all()
+    assert {"status Active", "status ForceEnded", "tariff Dynamic", "tariff Peak/OffPeak", "tariff Standard"} <= found
+    if newest_sessions:
+        assert len(world_of(EVERY_KIND, newest_sessions).sessions) <= newest_sessions * EVERY_KIND
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_another_seed_keeps_other_users_but_every_kind(seed):
+    world = build_world(SHIFT, seed, users=EVERY_KIND + 2)
+    assert {"status Active", "status ForceEnded", "tariff Dynamic", "sun"} <= kinds(inside(world))
+
+
+def test_a_small_tenant_is_there_in_a_moment():
+    """Told by the time of the processor, since the machine may have other things to do."""
+    with running_tenant(users=EVERY_KIND, newest_sessions=20) as tenant:
+        assert tenant.health()["rows"]["users"] == EVERY_KIND
+        stat = Path(f"/proc/{tenant.process.pid}/stat")
+        if stat.exists():
+            user, system = stat.read_text().rpartition(")")[2].split()[11:13]
+            assert (int(user) + int(system)) / os.sysconf("SC_CLK_TCK") < 1.0
+    world = world_of(EVERY_KIND, 20)
+    begun = time.process_time()
+    for _ in range(10):
+        inside(world)
+    assert (time.process_time() - begun) / 10 < 0.2
+
+
+def test_tenants_of_one_world_leave_it_as_it_is():
+    world = world_of(EVERY_KIND, 20)
+    before = world.copy()
+    tenant = inside(world)
+    assert isinstance(tenant.tenant, Tenant)
+    user = tenant.truth("users")[0]["id"]
+    body = b'{"table": "users", "id": "%b", "set": {"firstName": "Ada"}}' % user.encode()
+    assert tenant.tenant.respond("POST", "/_demo/edit", "", {}, body).status == 200
+    assert world == before
+    assert tenant.get(f"/users/{user}") != inside(world).get(f"/users/{user}")

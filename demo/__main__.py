@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from demo.change.order import DEFAULT_CHANGES
 from demo.parameters import Bounds
 from demo.run import DEFAULT_HOST, serve
 from demo.tenant import DEFAULT_TOKEN_LIFETIME_SECONDS
@@ -30,6 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--newest-sessions", type=int, metavar="N", help="keep no more than so many sessions of each user"
     )
+    parser.add_argument("--evolve", type=int, metavar="SEED", help="let things happen as the clock passes midnight")
+    parser.add_argument("--changes", type=int, default=DEFAULT_CHANGES, metavar="N", help="so many each night")
     parser.add_argument("--client-id", default=own.client_id)
     parser.add_argument("--client-secret", default=own.client_secret)
     parser.add_argument("--api-key", default=own.api_key)
@@ -47,6 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
             copies=options.copies,
             users=options.users,
             newest_sessions=options.newest_sessions,
+            evolve=options.evolve,
+            changes=options.changes,
             client=Credentials(options.client_id, options.client_secret, options.api_key, options.audience),
         )
     except ConfigurationError as error:

@@ -1,4 +1,4 @@
-"""What no real tenant has, under /_demo: moving the clock, changing a row, the tenant's truth, what it was asked.
+"""What no real tenant has, under /_demo: moving the clock, changing rows, the tenant's truth, what it was asked.
 
 Without token, because the server listens on this machine only.
 Does not belong here: anything of the API.
@@ -14,6 +14,7 @@ import msgspec
 
 from demo.answers import ProblemError
 from demo.api.openapi import openapi_document
+from demo.change.order import read_order
 from demo.clock import Clock
 from demo.editing import read_edit
 from demo.estate import Estate
@@ -86,6 +87,26 @@ def _edit(stage: Backstage, body: bytes) -> bytes:
     return stage.estate.edit(read_edit(body), now_ms)
 
 
+def _evolve(stage: Backstage, body: bytes) -> bytes:
+    order = read_order(body)
+    now_ms = stage.clock.now_ms()
+    stage.estate.catch_up(now_ms)
+    changes = stage.estate.evolve(order, now_ms)
+    told = [{"kind": change.kind, "table": table, "id": id_} for change in changes for table, id_ in change.places]
+    return msgspec.json.encode({"now": iso(now_ms), "changes": told})
+
+
+def _changes(stage: Backstage, _body: bytes) -> bytes:
+    stage.estate.catch_up(stage.clock.now_ms())
+    return msgspec.json.encode(
+        [
+            {"at": iso(at_ms), "kind": change.kind, "table": table, "id": id_}
+            for at_ms, change in stage.estate.happened
+            for table, id_ in change.places
+        ]
+    )
+
+
 def _stats(stage: Backstage, _body: bytes) -> bytes:
     return msgspec.json.encode({"requests": dict(sorted(stage.requests.items()))})
 
@@ -106,6 +127,8 @@ def _truth(table: str) -> Control:
 CONTROLS = (
     Control("POST", "/_demo/advance", _advance),
     Control("POST", "/_demo/edit", _edit),
+    Control("POST", "/_demo/evolve", _evolve),
+    Control("GET", "/_demo/changes", _changes),
     Control("GET", "/_demo/health", _health),
     Control("GET", "/_demo/stats", _stats),
     Control("GET", "/_demo/openapi.json", _openapi),

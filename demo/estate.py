@@ -1,23 +1,20 @@
-"""What a tenant holds, as reads and controls see it: one world, with rows that keep up with the clock.
+"""What a tenant holds, as reads and controls see it.
 
-The same for many copies of a world: demo/copies.
-Does not belong here: who may ask, and how paths are read (tenant.py).
+Does not belong here: one world (one_world.py), many copies of a world (demo/copies), who may ask, and how paths are
+read (tenant.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from demo.editing import Edit, edited, told
+from demo.change.model import Change
+from demo.change.order import EvolveOrder
+from demo.editing import Edit
 from demo.parameters import Bounds
-from demo.reads import Call, Handler
-from demo.reads.call import encoded
-from demo.tables import Tables
-from demo.truth import Scene, truth
-from demo.world.putting import put
-from demo.world.world import World
+from demo.reads import Handler
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +25,13 @@ class Asked:
     bounds: Bounds
     ids: list[str]
     values: Mapping[str, str]
+
+
+class Happened(NamedTuple):
+    """A change, and when it was made."""
+
+    at_ms: int
+    change: Change
 
 
 class Estate(Protocol):
@@ -53,31 +57,11 @@ class Estate(Protocol):
         """Make a change, and give the row as it is from now on. Raises ProblemError."""
         ...
 
+    def evolve(self, order: EvolveOrder, now_ms: int) -> list[Change]:
+        """Let things happen, and give them. Raises ProblemError where nothing can."""
+        ...
 
-class OneWorld:
-    """A world as it is."""
-
-    def __init__(self, world: World, now_ms: int) -> None:
-        self._world = world.copy()
-        self._tables = Tables(self._world, now_ms)
-
-    def catch_up(self, now_ms: int) -> None:
-        self._tables.catch_up(now_ms)
-
-    def answer(self, asked: Asked, now_ms: int) -> bytes:
-        tables = self._tables
-        return asked.handler(Call(self._world, tables, tables, asked.bounds, now_ms, asked.ids, asked.values))
-
-    def count(self, table: str) -> int:
-        return len(self._tables[table])
-
-    def truth(self, table: str, now_ms: int) -> Iterable[bytes]:
-        return truth(self._scene(now_ms), table)
-
-    def edit(self, edit: Edit, now_ms: int) -> bytes:
-        scene = self._scene(now_ms)
-        self._tables.show(put(edited(scene, edit), self._world, now_ms), now_ms)
-        return encoded(told(scene, edit))
-
-    def _scene(self, now_ms: int) -> Scene:
-        return Scene(self._world, self._tables, now_ms)
+    @property
+    def happened(self) -> Sequence[Happened]:
+        """All that happened by chance so far."""
+        ...

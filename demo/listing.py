@@ -72,6 +72,10 @@ class Listing:
     def get(self, id_: str) -> Row | None:
         return self._rows.get(id_)
 
+    def at(self, rank: int) -> Row:
+        """The row at a place in the list, counted from 0, newest first."""
+        return self._rows[self._keys[-1 - rank][1]]
+
     def put(self, row: Row) -> None:
         """Add a row, or put it in the place of the one with its id."""
         self.remove(row.id)

@@ -12,7 +12,9 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+from demo.answers import ProblemError
 from demo.api.model import PREFIX, TOKEN_PATH
+from demo.change.order import DEFAULT_CHANGES, EvolveOrder, evolve_order
 from demo.clock import TickingClock
 from demo.parameters import Bounds
 from demo.server import run_server
@@ -42,6 +44,8 @@ def serve(
     copies: int = 1,
     users: int | None = None,
     newest_sessions: int | None = None,
+    evolve: int | None = None,
+    changes: int = DEFAULT_CHANGES,
 ) -> None:
     """Serve a demo tenant until SIGTERM or SIGINT; one line with its address is printed when it is ready.
 
@@ -49,7 +53,7 @@ def serve(
     one where left out. state: a file that keeps the tenant's times over restarts. token_lifetime: seconds.
     bounds: `inclusive`, `half-open` or `exclusive`, of time filters. client: who may ask. copies: how often the
     tenant holds the world. users: how many of its users it keeps. newest_sessions: how many sessions of each user there
-    are at most.
+    are at most. evolve: a seed, by which so many changes happen each time that the tenant's clock passes midnight.
     Raises ConfigurationError for an argument that cannot be used.
     """
     if not 1 <= copies <= MOST_COPIES:
@@ -57,6 +61,7 @@ def serve(
     for name, number in (("users", users), ("newest-sessions", newest_sessions)):
         if number is not None and number < 1:
             raise ConfigurationError(f"--{name} {number}: expected 1 or more")
+    nightly = None if evolve is None else _nightly(evolve, changes, copies)
     kept = _kept_state(state, today)
     world = build_world(Shift(kept.weeks), seed, users=users, newest_sessions=newest_sessions)
     clock = _clock(world, kept, state)
@@ -67,6 +72,7 @@ def serve(
         token_lifetime_seconds=token_lifetime,
         bounds=_bounds(bounds),
         copies=copies,
+        nightly=nightly,
     )
 
     def ready(bound_port: int) -> None:
@@ -108,6 +114,15 @@ def _kept_state(path: Path | None, today: str | None) -> State:
 
 def _shift(today: str | None, now_ms: int) -> Shift:
     return shift_until(now_ms if today is None else end_of_day_ms(_day(today)))
+
+
+def _nightly(seed: int, changes: int, copies: int) -> EvolveOrder:
+    if copies > 1:
+        raise ConfigurationError(f"--evolve {seed}: only a tenant of one world evolves, leave --copies out")
+    try:
+        return evolve_order(seed, changes)
+    except ProblemError as problem:
+        raise ConfigurationError(f"--changes {changes}: {problem.detail}") from None
 
 
 def _day(text: str) -> date:

@@ -7,15 +7,18 @@ Does not belong here: what each read answers (reads/), bytes on a wire (server.p
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from demo.answers import ProblemError, Reply, json_reply, not_found
 from demo.api.model import PREFIX, TOKEN_PATH, Operation
 from demo.api.operations import OPERATIONS
+from demo.change.model import Change
+from demo.change.order import EvolveOrder
 from demo.clock import Clock
 from demo.controls import CONTROLS, Backstage, Control
 from demo.copies import Copies
-from demo.estate import Asked, Estate, OneWorld
+from demo.estate import Asked, Estate, Happened
+from demo.one_world import OneWorld
 from demo.parameters import Bounds, read_query
 from demo.reads import HANDLERS
 from demo.routes import Routes
@@ -29,7 +32,7 @@ UNMATCHED = "unmatched"
 class Tenant:
     """One tenant: what it holds, its clock, its tokens, and what it has been asked so far.
 
-    copies: how often it holds the world.
+    copies: how often it holds the world. nightly: what happens each time that its clock passes midnight.
     requests: by method and path template, such as `GET /users`; what no path matched counts as `unmatched`.
     """
 
@@ -42,11 +45,14 @@ class Tenant:
         token_lifetime_seconds: int = DEFAULT_TOKEN_LIFETIME_SECONDS,
         bounds: Bounds = Bounds.HALF_OPEN,
         copies: int = 1,
+        nightly: EvolveOrder | None = None,
     ) -> None:
         self.requests: Counter[str] = Counter()
         self._clock = clock
         now_ms = clock.now_ms()
-        self._estate: Estate = OneWorld(world, now_ms) if copies == 1 else Copies(world, copies, now_ms)
+        if nightly is not None and copies > 1:
+            raise ValueError("expected one world where things happen every night, not copies of it")
+        self._estate: Estate = OneWorld(world, now_ms, nightly) if copies == 1 else Copies(world, copies, now_ms)
         self._backstage = Backstage(self._estate, clock, self.requests)
         self._bounds = bounds
         self._tokens = Tokens(credentials or Credentials(), clock, token_lifetime_seconds)
@@ -70,6 +76,17 @@ class Tenant:
             return self._control(method, path, query, body)
         except ProblemError as problem:
             return problem.reply(path)
+
+    def evolve(self, order: EvolveOrder) -> list[Change]:
+        """Let things happen now, as `POST /_demo/evolve` does. Raises ProblemError where nothing can."""
+        now_ms = self._clock.now_ms()
+        self._estate.catch_up(now_ms)
+        return self._estate.evolve(order, now_ms)
+
+    @property
+    def happened(self) -> Sequence[Happened]:
+        """All that happened by chance so far."""
+        return self._estate.happened
 
     def _read(self, method: str, path: str, query: str, headers: Mapping[str, str], now_ms: int) -> Reply:
         found = self._reads.find(path.removeprefix(PREFIX))

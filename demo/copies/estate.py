@@ -5,14 +5,17 @@ Does not belong here: what the rows are (history.py), their order (merged.py), h
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
+from demo.answers import ProblemError
+from demo.change.model import Change
+from demo.change.order import EvolveOrder
 from demo.copies.copy import Copy
 from demo.copies.edits import Edits
 from demo.copies.history import History, Moment
 from demo.copies.merged import Merged
 from demo.editing import Edit, edited, told
-from demo.estate import Asked
+from demo.estate import Asked, Happened
 from demo.reads import Call
 from demo.reads.call import encoded
 from demo.tables import CAR_MODEL_BODIES, TABLES
@@ -74,6 +77,13 @@ class Copies:
         edit = edit._replace(id=copy.swapped(edit.id))
         edits.put(edited(self._scene(copy, edits, now_ms), edit), now_ms + copy.early_ms)
         return copy.told(encoded(told(self._scene(copy, edits, now_ms), edit)))
+
+    def evolve(self, _order: EvolveOrder, _now_ms: int) -> list[Change]:
+        raise ProblemError(400, "Only a tenant of one world evolves: start it without copies.")
+
+    @property
+    def happened(self) -> Sequence[Happened]:
+        return ()
 
     def _has(self, id_: str) -> bool:
         """Whether the original has something with this id that can be changed."""

@@ -33,6 +33,10 @@ class CarModel:
         return {"StartStopCharging", "GeoLocation"} <= set(self.capabilities)
 
     @property
+    def tells_level(self) -> bool:
+        return "StateOfCharge" in self.capabilities
+
+    @property
     def sends_pushes(self) -> bool:
         return "PushTelemetry" in self.capabilities
 

@@ -5,7 +5,7 @@ Does not belong here: prices of energy (tariffs.py), what was earned (rewards.py
 
 from __future__ import annotations
 
-from demo.world.draw import Draw, stable_id
+from demo.world.draw import Draw, stable_id, version_of
 from demo.world.people import AGREEMENT_ID, Location
 from demo.world.render import Item
 from demo.world.tariffs import CURRENCY
@@ -17,7 +17,7 @@ UNMANAGED_NOK_PER_KWH = 0.3
 
 def contract_item(draw: Draw, location: Location) -> Item | None:
     """The energy contract; None where nobody told of one."""
-    what = location.id
+    what = version_of(location.id, location.contract_version)
     if not draw.chance(0.85, "contract", what):
         return None
     supplier = draw.one_of(SUPPLIERS, "supplier", what)
@@ -35,12 +35,13 @@ def contract_item(draw: Draw, location: Location) -> Item | None:
 
 def is_invalid(draw: Draw, location: Location) -> bool:
     """Whether the supplier does not know the contract."""
-    return draw.chance(0.08, "contract status", location.id)
+    return draw.chance(0.08, "contract status", version_of(location.id, location.contract_version))
 
 
 def reward_rate(draw: Draw, location: Location, *, managed: bool) -> float:
     """NOK that a kWh earns at the location."""
-    return draw.one_of(MANAGED_NOK_PER_KWH, "reward rate", location.id) if managed else UNMANAGED_NOK_PER_KWH
+    what = version_of(location.id, location.rate_version)
+    return draw.one_of(MANAGED_NOK_PER_KWH, "reward rate", what) if managed else UNMANAGED_NOK_PER_KWH
 
 
 def reward_rate_item(draw: Draw, location: Location) -> Item:

@@ -21,6 +21,11 @@ def stable_id(kind: str, name: object) -> str:
     return str(uuid.uuid5(NAMESPACE, f"{kind}/{name}"))
 
 
+def version_of(id_: str, version: int) -> str:
+    """What the draws of a version of a thing are for; version 0 is the one that a world is built with."""
+    return f"{id_}/{version}" if version else id_
+
+
 @dataclass(frozen=True, slots=True)
 class Draw:
     """A seed from which everything about one subject is drawn."""
@@ -29,8 +34,15 @@ class Draw:
 
     def fraction(self, *what: object) -> float:
         """A number in [0, 1) for this question."""
+        return self._number(what) / (1 << 56)
+
+    def apart(self, *what: object) -> Draw:
+        """Draws for a subject of its own."""
+        return Draw(self._number(what))
+
+    def _number(self, what: tuple[object, ...]) -> int:
         digest = hashlib.blake2b("/".join(map(str, (self.seed, *what))).encode(), digest_size=7).digest()
-        return int.from_bytes(digest, "big") / (1 << 56)
+        return int.from_bytes(digest, "big")
 
     def whole(self, below: int, *what: object) -> int:
         """A whole number in [0, below)."""

@@ -13,7 +13,7 @@ from demo.world.draw import Draw, stable_id
 from demo.world.people import Household
 from demo.world.render import Item
 from demo.world.sessions import Session
-from demo.world.times import DAY_MS, HOUR_MS, iso
+from demo.world.times import DAY_MS, HOUR_MS, MINUTE_MS, iso
 
 WORDS = {
     "EndSession": ("Charging is done", "Your car has been charged."),
@@ -39,17 +39,27 @@ class Message:
 
 def build_messages(draw: Draw, household: Household, sessions: Sequence[Session]) -> Iterator[Message]:
     """Every message that the user ever gets. sessions: the user's, in order of start."""
+    user_id = household.user.id
     for session in sessions:
-        if session.end_ms is not None and (type_ := _about(draw, session)) is not None:
-            yield _message(draw, household, type_, session.id, session.end_ms + 5 * 60_000)
+        message = message_of(draw, session)
+        if message is not None:
+            yield message
     last_ms = max((session.end_ms or session.start_ms for session in sessions), default=household.user.created_ms)
     if not household.vehicle.is_connected:
-        yield _message(draw, household, "InvalidCredentials", household.vehicle.id, last_ms + 2 * HOUR_MS)
+        yield new_message(draw, user_id, "InvalidCredentials", household.vehicle.id, last_ms + 2 * HOUR_MS)
     for location in household.locations.values():
         if is_invalid(draw, location):
-            yield _message(draw, household, "InvalidUtilityContract", location.id, location.created_ms + DAY_MS)
-    if draw.chance(0.4, "tip", household.user.id):
-        yield _message(draw, household, "WinterTip", household.user.id, household.user.created_ms + 20 * DAY_MS)
+            yield new_message(draw, user_id, "InvalidUtilityContract", location.id, location.created_ms + DAY_MS)
+    if draw.chance(0.4, "tip", user_id):
+        yield new_message(draw, user_id, "WinterTip", user_id, household.user.created_ms + 20 * DAY_MS)
+
+
+def message_of(draw: Draw, session: Session) -> Message | None:
+    """What the user is told after the end of a session; None where that is nothing."""
+    type_ = _about(draw, session)
+    if session.end_ms is None or type_ is None:
+        return None
+    return new_message(draw, session.user_id, type_, session.id, session.end_ms + 5 * MINUTE_MS)
 
 
 def _about(draw: Draw, session: Session) -> str | None:
@@ -60,12 +70,13 @@ def _about(draw: Draw, session: Session) -> str | None:
     return "EndSession" if draw.chance(0.1, "told of end", session.id) else None
 
 
-def _message(draw: Draw, household: Household, type_: str, about: str, created_ms: int) -> Message:
+def new_message(draw: Draw, user_id: str, type_: str, about: str, created_ms: int) -> Message:
+    """about: what for, by which it is told apart from others of its type."""
     what = f"{type_}/{about}"
     dismissed_ms = created_ms + draw.whole(10 * DAY_MS, "dismissed after", what) + HOUR_MS
     return Message(
         id=stable_id("message", what),
-        user_id=household.user.id,
+        user_id=user_id,
         type=type_,
         channel=draw.one_of(("PushNotification", "PushNotification", "Email", "SMS", "Banner"), "channel", what),
         created_ms=created_ms,

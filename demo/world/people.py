@@ -36,13 +36,17 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Vehicle:
-    """The one car of a user."""
+    """The one car of a user. settings_version: how often its charge settings were overwritten. told_ms: when it last
+    told of itself out of turn.
+    """
 
     id: str
     user_id: str
     model: CarModel
     is_connected: bool
     created_ms: int
+    settings_version: int = 0
+    told_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,9 @@ class Address:
 class Location:
     """A garage as one user has it: where, at which tariff (None: nobody told), with which charger (None: unknown) and
     panels (None: none).
+
+    tariff_since_ms: since when it has this tariff, 0: always. contract_version, rate_version: how often the energy
+    contract and what a kWh earns were overwritten. told_ms: when the charger last told of itself out of turn.
     """
 
     id: str
@@ -74,6 +81,10 @@ class Location:
     panels: Panels | None
     created_ms: int
     updated_ms: int
+    tariff_since_ms: int = 0
+    contract_version: int = 0
+    rate_version: int = 0
+    told_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,8 +121,9 @@ def _session(session: Session, world: World, now_ms: int) -> list[Shown]:
 
 def _earning(session: Session) -> tuple[object, ...]:
     """All that a session's reward depends on."""
-    at = session.location and session.location.id
-    return session.user_id, at, session.start_ms, session.end_ms, session.energy_kwh, session.is_managed
+    at = session.location
+    place = None if at is None else (at.id, at.rate_version)
+    return session.user_id, place, session.start_ms, session.end_ms, session.energy_kwh, session.is_managed
 
 
 def remove(place: Place, world: World, now_ms: int) -> list[Shown]:

@@ -78,30 +78,57 @@ def is_unrecognised(draw: Draw, source: SourceSession) -> bool:
 
 
 def _session(draw: Draw, shift: Shift, source: SourceSession, household: Household, forced: ForcedEnds) -> Session:
-    model, number = household.vehicle.model, source.number
+    number = source.number
     at = None if is_unrecognised(draw, source) else location_id(source.user, source.garage)
     location = None if at is None else household.locations[at]
-    is_managed = model.can_be_managed and location is not None and number not in forced.follow_ups
     start_ms = shift.to_ms(source.start) + _within_minute(draw, source.user, source.start)
     end_ms = None
     if source.end is not None:
         # Summer time can swallow a short session's hour, but nothing ends before it starts.
         end_ms = max(start_ms, shift.to_ms(source.end) + _within_minute(draw, source.user, source.end))
-    levels = _levels(draw, source, model.battery_kwh) if "StateOfCharge" in model.capabilities else (None, None)
+    return plug_in(
+        draw,
+        number,
+        household,
+        location,
+        (start_ms, end_ms),
+        source.energy_kwh,
+        is_steered=number not in forced.follow_ups,
+        is_forced=number in forced.numbers,
+    )
+
+
+def plug_in(
+    draw: Draw,
+    name: object,
+    household: Household,
+    location: Location | None,
+    span: tuple[int, int | None],
+    energy_kwh: float,
+    *,
+    is_steered: bool = True,
+    is_forced: bool = False,
+) -> Session:
+    """The session of a user's car. name: from which id and chance are drawn. span: start and end, None where it is
+    not known. is_steered: whether it may be managed. is_forced: whether it was ended by force, if it was managed.
+    """
+    vehicle, (start_ms, end_ms) = household.vehicle, span
+    is_managed = is_steered and vehicle.model.can_be_managed and location is not None
+    levels = _levels(draw, name, energy_kwh, vehicle.model.battery_kwh) if vehicle.model.tells_level else (None, None)
     return Session(
-        id=stable_id("session", number),
+        id=stable_id("session", name),
         user_id=household.user.id,
-        vehicle_id=household.vehicle.id,
+        vehicle_id=vehicle.id,
         location=location,
         start_ms=start_ms,
         end_ms=end_ms,
-        energy_kwh=source.energy_kwh,
-        power_kw=model.power_kw,
+        energy_kwh=energy_kwh,
+        power_kw=vehicle.model.power_kw,
         is_managed=is_managed,
-        status="Active" if end_ms is None else "ForceEnded" if number in forced.numbers and is_managed else "Complete",
+        status="Active" if end_ms is None else "ForceEnded" if is_forced and is_managed else "Complete",
         start_level=levels[0],
         end_level=levels[1],
-        calibration=draw.one_of(("Complete", "Complete", "InProgress", "NotStarted"), "calibration", number),
+        calibration=draw.one_of(("Complete", "Complete", "InProgress", "NotStarted"), "calibration", name),
     )
 
 
@@ -110,10 +137,10 @@ def _within_minute(draw: Draw, user: str, minute: datetime) -> int:
     return draw.whole(MINUTE_MS, "within", user, minute)
 
 
-def _levels(draw: Draw, source: SourceSession, battery_kwh: float) -> tuple[int, int]:
-    gained = min(round(100 * source.energy_kwh / battery_kwh), 100)
+def _levels(draw: Draw, name: object, energy_kwh: float, battery_kwh: float) -> tuple[int, int]:
+    gained = min(round(100 * energy_kwh / battery_kwh), 100)
     lowest = min(5, 100 - gained)
-    start = lowest + draw.whole(101 - gained - lowest, "level", source.number)
+    start = lowest + draw.whole(101 - gained - lowest, "level", name)
     return start, start + gained
 
 

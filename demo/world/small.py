@@ -69,7 +69,7 @@ def _of_household(draw: Draw, household: Household) -> Iterator[str]:
     yield f"car: {vehicle.model.id}"
     yield f"management: {vehicle.model.can_be_managed}"
     yield f"telemetry: {vehicle.model.sends_pushes}"
-    yield f"level: {'StateOfCharge' in vehicle.model.capabilities}"
+    yield f"level: {vehicle.model.tells_level}"
     yield f"connected: {vehicle.is_connected}"
     if len(locations) > 1:
         yield "several locations"

@@ -7,8 +7,9 @@ Does not belong here: how it is asked for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 from functools import cache
 from math import cos, pi, radians, sin
 
@@ -24,14 +25,18 @@ LATITUDE, LONGITUDE = radians(63.43), 10.4
 
 @dataclass(frozen=True, slots=True)
 class Panels:
-    """The panels of one location. peak_kw: their power in full sun."""
+    """The panels of one location. peak_kw: their power in full sun. revised: by local day, how much more they gave
+    than was told of it once it was over.
+    """
 
     draw: Draw
     peak_kw: float
+    revised: Mapping[date, float] = field(default_factory=dict)
 
     def kwh(self, hour_ms: int) -> float:
         """What they gave in the hour that begins at this instant, in the end."""
-        weather = 0.15 + 0.85 * self.draw.fraction("weather", local(hour_ms).date())
+        day = local(hour_ms).date()
+        weather = (0.15 + 0.85 * self.draw.fraction("weather", day)) * self.revised.get(day, 1)
         return round(self.peak_kw * 0.85 * _sun(hour_ms) * weather, 3)
 
     def told_kwh(self, hour_ms: int, now_ms: int) -> float:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from demo.world.draw import Draw
+from demo.world.draw import Draw, version_of
 from demo.world.people import Household, Location, Vehicle
 from demo.world.render import Item, vehicle_item
 from demo.world.sessions import Session
@@ -53,7 +53,8 @@ def vehicle_state_item(draw: Draw, vehicle: Vehicle, sessions: Sequence[Session]
     read_ms = event_ms = max(event_ms, vehicle.created_ms)
     if vehicle.is_connected and not vehicle.model.sends_pushes:
         read_ms = _read_ms(draw, vehicle.id, event_ms, now_ms)
-    level = _level(session, (read_ms - event_ms) / HOUR_MS) if "StateOfCharge" in vehicle.model.capabilities else None
+    read_ms = max(read_ms, vehicle.told_ms)
+    level = _level(session, (read_ms - event_ms) / HOUR_MS) if vehicle.model.tells_level else None
     return {
         "batteryLevel": level,
         "range": None if level is None else round(level / 100 * vehicle.model.battery_kwh * KM_PER_KWH),
@@ -75,7 +76,7 @@ def charger_state_item(draw: Draw, location: Location, sessions: Sequence[Sessio
     """The charger's last reading. sessions: those at its location, in order of start."""
     assert location.charger_id is not None
     session, event_ms = _last_event(sessions, now_ms)
-    read_ms = _read_ms(draw, location.charger_id, max(event_ms, location.created_ms), now_ms)
+    read_ms = _read_ms(draw, location.charger_id, max(event_ms, location.created_ms, location.told_ms), now_ms)
     state = _charge_state(session, read_ms)
     return {
         "chargeState": state,
@@ -105,17 +106,16 @@ def vehicle_detail_item(draw: Draw, vehicle: Vehicle, sessions: Sequence[Session
 def charge_settings_item(draw: Draw, household: Household) -> Item:
     """How the user wants the car to be charged."""
     vehicle = household.vehicle
-    leaves = (
-        f"{6 + draw.whole(3, 'departure', vehicle.id):02d}:{15 * draw.whole(4, 'departure minute', vehicle.id):02d}"
-    )
+    what = version_of(vehicle.id, vehicle.settings_version)
+    leaves = f"{6 + draw.whole(3, 'departure', what):02d}:{15 * draw.whole(4, 'departure minute', what):02d}"
     return {
         "isSmartChargingEnabled": vehicle.model.can_be_managed,
         "enableSmartChargingAt": None,
         "departureTimes": {day: leaves if day in DAYS[:5] else None for day in DAYS},
         "timeZone": "Europe/Oslo",
-        "directChargingBatteryLevel": 10 * draw.whole(4, "direct", vehicle.id),
-        "desiredBatteryLevel": 70 + 10 * draw.whole(4, "desired", vehicle.id),
-        "defaultStartBatteryLevel": None if "StateOfCharge" in vehicle.model.capabilities else 30,
+        "directChargingBatteryLevel": 10 * draw.whole(4, "direct", what),
+        "desiredBatteryLevel": 70 + 10 * draw.whole(4, "desired", what),
+        "defaultStartBatteryLevel": None if vehicle.model.tells_level else 30,
         "isSolarChargingEnabled": any(location.panels for location in household.locations.values()),
         "isBidirectionalChargingEnabled": "StartStopDischarging" in vehicle.model.capabilities or None,
     }

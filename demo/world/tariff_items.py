@@ -72,15 +72,19 @@ def dynamic_tariff_items(draw: Draw, location: Location, start_ms: int, end_ms: 
 
 
 def first_price_ms(location: Location) -> int:
-    """The hour in which the location was made."""
-    return location.created_ms // HOUR_MS * HOUR_MS
+    """The hour in which the location was made, or got its tariff."""
+    return _first_hour_ms(max(location.created_ms, location.tariff_since_ms))
+
+
+def _first_hour_ms(created_ms: int) -> int:
+    return created_ms // HOUR_MS * HOUR_MS
 
 
 def solar_items(location: Location, start_ms: int, end_ms: int, now_ms: int) -> Iterator[Item]:
     """The hours that begin in [start, end) and are over; from the location's first hour on, nights included."""
     if location.panels is None:
         return
-    first_ms = -(-max(start_ms, first_price_ms(location)) // HOUR_MS) * HOUR_MS
+    first_ms = -(-max(start_ms, _first_hour_ms(location.created_ms)) // HOUR_MS) * HOUR_MS
     for hour_ms in range(first_ms, min(end_ms, now_ms - HOUR_MS + 1), HOUR_MS):
         yield {
             "startTime": iso(hour_ms),

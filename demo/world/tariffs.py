@@ -79,6 +79,11 @@ TRIPLE = (
 )
 
 
+def flat_tariff(price: float) -> Tariff:
+    """One price, NOK per kWh, for all hours."""
+    return Tariff({"Standard": price}, (_all_day(DAYS, "Standard"),))
+
+
 def draw_tariff(draw: Draw, location: str, garage: str) -> Tariff | None:
     """The tariff of a location; None where nobody told the tenant."""
     kind = draw.fraction("tariff", location)
@@ -86,7 +91,7 @@ def draw_tariff(draw: Draw, location: str, garage: str) -> Tariff | None:
     if kind < 0.10:
         return None
     if kind < 0.30:
-        return Tariff({"Standard": base}, (_all_day(DAYS, "Standard"),))
+        return flat_tariff(base)
     holidays = (_all_day(DAYS, "OffPeak"),) if draw.chance(0.5, "holiday", location) else None
     off_peak_only = draw.chance(0.2, "off-peak only", location)
     if kind < 0.50:

@@ -49,6 +49,14 @@ class RunningTenant:
         """Move the clock: hours=, days= or to=. Returns what `health` does."""
         return self._ask("/_demo/advance", json.dumps(order).encode())
 
+    def evolve(self, seed: int, **order: object) -> list[dict[str, str]]:
+        """Let things happen: changes=, kinds=. Returns what was changed: kind, table and id."""
+        return self._ask("/_demo/evolve", json.dumps({"seed": seed, **order}).encode())["changes"]
+
+    def changes(self) -> list[dict[str, str]]:
+        """All that happened by chance so far, with the moment `at` which it did."""
+        return self._ask("/_demo/changes")
+
     def stats(self) -> dict[str, int]:
         """How often each path was asked, by `METHOD /template`."""
         return self._ask("/_demo/stats")["requests"]

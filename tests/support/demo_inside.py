@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
 from demo.answers import Reply
 from demo.api.model import PREFIX, TOKEN_PATH
+from demo.change.model import Change
+from demo.change.order import DEFAULT_CHANGES, evolve_order
 from demo.clock import StillClock
 from demo.tenant import Tenant
 from demo.tokens import Credentials
@@ -81,6 +85,15 @@ class Inside:
             pages = page["totalPages"]
             index += 1
         return items
+
+    def evolve(self, seed: int, changes: int = DEFAULT_CHANGES, kinds: Sequence[str] | None = None) -> list[Change]:
+        """Let so many things happen now."""
+        return self.tenant.evolve(evolve_order(seed, changes, kinds))
+
+    def pass_time(self, **length: float) -> None:
+        """Move the clock by days=, hours=, and log in again."""
+        self.clock.advance_to(self.clock.now_ms() + timedelta(**length) // timedelta(milliseconds=1))
+        self.log_in()
 
     def truth(self, collection: str) -> list[dict[str, Any]]:
         return json.loads(self.tenant.respond("GET", f"/_demo/truth/{collection}", "", {}, b"").body)

@@ -6,7 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
+from demo.answers import ProblemError
 from demo.change.order import DEFAULT_CHANGES
+from demo.faults.plan import Plan, plan_of
 from demo.parameters import Bounds
 from demo.run import DEFAULT_HOST, serve
 from demo.tenant import DEFAULT_TOKEN_LIFETIME_SECONDS
@@ -37,6 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--client-secret", default=own.client_secret)
     parser.add_argument("--api-key", default=own.api_key)
     parser.add_argument("--audience", default=own.audience)
+    _add_faults(parser)
     options = parser.parse_args(arguments)
     try:
         serve(
@@ -52,12 +55,39 @@ def main(arguments: list[str] | None = None) -> int:
             newest_sessions=options.newest_sessions,
             evolve=options.evolve,
             changes=options.changes,
+            faults=_faults(options),
             client=Credentials(options.client_id, options.client_secret, options.api_key, options.audience),
         )
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return 2
     return 0
+
+
+def _add_faults(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("faults", "What goes wrong with answers; the kinds: docs/demo-tenant.md.")
+    group.add_argument("--fault-seed", type=int, default=1, metavar="SEED")
+    group.add_argument("--fault-rate", type=float, default=0.0, metavar="SHARE", help="of requests, 0 to 1")
+    group.add_argument("--fault-kinds", metavar="A,B", help="only these kinds")
+    group.add_argument("--most-in-a-row", type=int, default=2, metavar="N", help="faults of one target")
+    group.add_argument("--slow-seconds", type=float, default=1.0, metavar="SECONDS", help="that a slow answer takes")
+    group.add_argument("--broken", action="append", metavar="PATH", help="fails for good, such as /users/*/messages")
+
+
+def _faults(options: argparse.Namespace) -> Plan | None:
+    if not options.fault_rate and not options.broken:
+        return None
+    try:
+        return plan_of(
+            options.fault_seed,
+            options.fault_rate,
+            None if options.fault_kinds is None else options.fault_kinds.split(","),
+            options.most_in_a_row,
+            options.slow_seconds,
+            options.broken or (),
+        )
+    except ProblemError as problem:
+        raise ConfigurationError(problem.detail) from None
 
 
 if __name__ == "__main__":

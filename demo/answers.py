@@ -29,6 +29,7 @@ TITLES = {
     401: ("Unauthorized", "https://tools.ietf.org/html/rfc7235#section-3.1"),
     404: ("Not Found", "https://tools.ietf.org/html/rfc7231#section-6.5.4"),
     405: ("Method Not Allowed", "https://tools.ietf.org/html/rfc7231#section-6.5.5"),
+    500: ("Internal Server Error", "https://tools.ietf.org/html/rfc7231#section-6.6.1"),
 }
 
 

@@ -18,6 +18,8 @@ from demo.change.order import read_order
 from demo.clock import Clock
 from demo.editing import read_edit
 from demo.estate import Estate
+from demo.faults.injector import Faults
+from demo.faults.plan import read_plan
 from demo.parameters import read_instant
 from demo.reads import HANDLERS
 from demo.reads.call import array_of
@@ -36,6 +38,7 @@ class Backstage:
     estate: Estate
     clock: Clock
     requests: Mapping[str, int]
+    faults: Faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,14 @@ def _changes(stage: Backstage, _body: bytes) -> bytes:
 
 
 def _stats(stage: Backstage, _body: bytes) -> bytes:
-    return msgspec.json.encode({"requests": dict(sorted(stage.requests.items()))})
+    counts = {"requests": stage.requests, "faults": stage.faults.injected}
+    return msgspec.json.encode({name: dict(sorted(found.items())) for name, found in counts.items()})
+
+
+def _faults(stage: Backstage, body: bytes) -> bytes:
+    plan = read_plan(body)
+    stage.faults.follow(plan)
+    return msgspec.json.encode({"kinds": [] if plan is None else [kind.name for kind in plan.kinds]})
 
 
 def _openapi(_stage: Backstage, _body: bytes) -> bytes:
@@ -129,6 +139,7 @@ CONTROLS = (
     Control("POST", "/_demo/edit", _edit),
     Control("POST", "/_demo/evolve", _evolve),
     Control("GET", "/_demo/changes", _changes),
+    Control("POST", "/_demo/faults", _faults),
     Control("GET", "/_demo/health", _health),
     Control("GET", "/_demo/stats", _stats),
     Control("GET", "/_demo/openapi.json", _openapi),

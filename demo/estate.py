@@ -57,6 +57,11 @@ class Estate(Protocol):
         """Make a change, and give the row as it is from now on. Raises ProblemError."""
         ...
 
+    @property
+    def evolves(self) -> bool:
+        """Whether things can happen to it."""
+        ...
+
     def evolve(self, order: EvolveOrder, now_ms: int) -> list[Change]:
         """Let things happen, and give them. Raises ProblemError where nothing can."""
         ...

@@ -62,6 +62,10 @@ class OneWorld:
         self._tables.show(put(edited(scene, edit), self._world, now_ms), now_ms)
         return encoded(told(scene, edit))
 
+    @property
+    def evolves(self) -> bool:
+        return True
+
     def evolve(self, order: EvolveOrder, now_ms: int) -> list[Change]:
         self._evolutions += 1
         return self._evolve(order, f"evolution {self._evolutions}", now_ms)

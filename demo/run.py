@@ -16,6 +16,7 @@ from demo.answers import ProblemError
 from demo.api.model import PREFIX, TOKEN_PATH
 from demo.change.order import DEFAULT_CHANGES, EvolveOrder, evolve_order
 from demo.clock import TickingClock
+from demo.faults.plan import Plan
 from demo.parameters import Bounds
 from demo.server import run_server
 from demo.state import State, read_state, write_state
@@ -46,6 +47,7 @@ def serve(
     newest_sessions: int | None = None,
     evolve: int | None = None,
     changes: int = DEFAULT_CHANGES,
+    faults: Plan | None = None,
 ) -> None:
     """Serve a demo tenant until SIGTERM or SIGINT; one line with its address is printed when it is ready.
 
@@ -54,6 +56,7 @@ def serve(
     bounds: `inclusive`, `half-open` or `exclusive`, of time filters. client: who may ask. copies: how often the
     tenant holds the world. users: how many of its users it keeps. newest_sessions: how many sessions of each user there
     are at most. evolve: a seed, by which so many changes happen each time that the tenant's clock passes midnight.
+    faults: what goes wrong with answers.
     Raises ConfigurationError for an argument that cannot be used.
     """
     if not 1 <= copies <= MOST_COPIES:
@@ -65,15 +68,19 @@ def serve(
     kept = _kept_state(state, today)
     world = build_world(Shift(kept.weeks), seed, users=users, newest_sessions=newest_sessions)
     clock = _clock(world, kept, state)
-    tenant = Tenant(
-        world,
-        clock,
-        credentials=client,
-        token_lifetime_seconds=token_lifetime,
-        bounds=_bounds(bounds),
-        copies=copies,
-        nightly=nightly,
-    )
+    try:
+        tenant = Tenant(
+            world,
+            clock,
+            credentials=client,
+            token_lifetime_seconds=token_lifetime,
+            bounds=_bounds(bounds),
+            copies=copies,
+            nightly=nightly,
+            faults=faults,
+        )
+    except ProblemError as problem:
+        raise ConfigurationError(problem.detail) from None
 
     def ready(bound_port: int) -> None:
         print(f"The demo tenant serves http://{host}:{bound_port}", flush=True)

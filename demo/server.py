@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
+import struct
 from collections.abc import Callable
 from email.utils import formatdate
 
@@ -16,7 +18,10 @@ from aiohttp import web
 
 from demo.answers import Reply
 from demo.clock import Clock
+from demo.faults.model import Ending, Served
 from demo.tenant import Tenant
+
+ON_ITS_WAY_SECONDS = 0.02
 
 
 async def run_server(tenant: Tenant, clock: Clock, host: str, port: int, ready: Callable[[int], None]) -> None:
@@ -33,8 +38,12 @@ async def run_server(tenant: Tenant, clock: Clock, host: str, port: int, ready: 
         body = await request.read()
         path, _, query = request.raw_path.partition("?")
         headers = {name.lower(): value for name, value in request.headers.items()}
-        reply = tenant.respond(request.method, path, query, headers, body)
-        return _response(reply, clock)
+        served = tenant.exchange(request.method, path, query, headers, body)
+        if served.delay_seconds:
+            await asyncio.sleep(served.delay_seconds)
+        if served.ending is not None:
+            return await _broken_off(request, served, headers_of(served.reply, clock))
+        return web.Response(status=served.reply.status, body=served.reply.body, headers=headers_of(served.reply, clock))
 
     runner = web.ServerRunner(web.Server(answer, access_log=None))
     await runner.setup()
@@ -47,6 +56,26 @@ async def run_server(tenant: Tenant, clock: Clock, host: str, port: int, ready: 
         await runner.cleanup()
 
 
-def _response(reply: Reply, clock: Clock) -> web.Response:
-    headers = {**reply.headers, "Date": formatdate(clock.now_ms() / 1000, usegmt=True), "Server": "chargelake-demo"}
-    return web.Response(status=reply.status, body=reply.body, headers=headers)
+def headers_of(reply: Reply, clock: Clock) -> dict[str, str]:
+    """The headers of an answer besides Content-Length and Connection."""
+    return {**reply.headers, "Date": formatdate(clock.now_ms() / 1000, usegmt=True), "Server": "chargelake-demo"}
+
+
+async def _broken_off(request: web.BaseRequest, served: Served, headers: dict[str, str]) -> web.StreamResponse:
+    """Send as much of an answer as is to arrive, and end the connection."""
+    reply, transport = served.reply, request.transport
+    response = web.StreamResponse(status=reply.status, headers={**headers, "Content-Length": str(len(reply.body))})
+    if transport is None:
+        return response
+    if served.sent is not None:
+        await response.prepare(request)
+        await response.write(reply.body[: served.sent])
+        # What is still on its way when a connection is reset never arrives.
+        await asyncio.sleep(ON_ITS_WAY_SECONDS)
+    if served.ending is Ending.RESET:
+        raw = transport.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        transport.abort()
+    else:
+        transport.close()
+    return response

@@ -12,12 +12,16 @@ from collections.abc import Mapping, Sequence
 from demo.answers import ProblemError, Reply, json_reply, not_found
 from demo.api.model import PREFIX, TOKEN_PATH, Operation
 from demo.api.operations import OPERATIONS
+from demo.change.kinds import MOVING_KINDS
 from demo.change.model import Change
 from demo.change.order import EvolveOrder
 from demo.clock import Clock
 from demo.controls import CONTROLS, Backstage, Control
 from demo.copies import Copies
 from demo.estate import Asked, Estate, Happened
+from demo.faults.injector import Faults
+from demo.faults.model import Served
+from demo.faults.plan import Plan
 from demo.one_world import OneWorld
 from demo.parameters import Bounds, read_query
 from demo.reads import HANDLERS
@@ -33,6 +37,7 @@ class Tenant:
     """One tenant: what it holds, its clock, its tokens, and what it has been asked so far.
 
     copies: how often it holds the world. nightly: what happens each time that its clock passes midnight.
+    faults: what goes wrong with its answers.
     requests: by method and path template, such as `GET /users`; what no path matched counts as `unmatched`.
     """
 
@@ -46,6 +51,7 @@ class Tenant:
         bounds: Bounds = Bounds.HALF_OPEN,
         copies: int = 1,
         nightly: EvolveOrder | None = None,
+        faults: Plan | None = None,
     ) -> None:
         self.requests: Counter[str] = Counter()
         self._clock = clock
@@ -53,14 +59,32 @@ class Tenant:
         if nightly is not None and copies > 1:
             raise ValueError("expected one world where things happen every night, not copies of it")
         self._estate: Estate = OneWorld(world, now_ms, nightly) if copies == 1 else Copies(world, copies, now_ms)
-        self._backstage = Backstage(self._estate, clock, self.requests)
+        self._faults = Faults(faults, evolves=self._estate.evolves)
+        self._backstage = Backstage(self._estate, clock, self.requests, self._faults)
         self._bounds = bounds
         self._tokens = Tokens(credentials or Credentials(), clock, token_lifetime_seconds)
         self._reads: Routes[Operation] = Routes((op.path, op) for op in OPERATIONS if op.id in HANDLERS)
         self._controls: Routes[Control] = Routes((control.path, control) for control in CONTROLS)
 
+    def exchange(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Served:
+        """Answer one request as it goes over the wire, with whatever goes wrong on the way; arguments as of respond."""
+        reply = self.respond(method, path, query, headers, body)
+        injector = self._faults.injector
+        if injector is None:
+            return Served(reply)
+        found = self._reads.find(path.removeprefix(PREFIX)) if path.startswith(PREFIX + "/") else None
+        if found is None and path != TOKEN_PATH:
+            return Served(reply)
+        now_ms = self._clock.now_ms()
+        outcome = injector.meet(f"{path}?{query}", found and found[0], reply, now_ms)
+        if outcome.ends_token:
+            self._tokens.end(headers)
+        if outcome.changes:
+            self._estate.evolve(EvolveOrder(injector.plan.seed, outcome.changes, MOVING_KINDS), now_ms)
+        return outcome.served
+
     def respond(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Reply:
-        """Answer one request.
+        """Answer one request well.
 
         path: without the query, as sent. query: without the question mark. headers: names in lower case.
         """

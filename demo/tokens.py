@@ -61,13 +61,15 @@ class Tokens:
 
     def check(self, headers: Mapping[str, str]) -> None:
         """Raise ProblemError 401 unless the request carries a token that holds and the key."""
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        ends_ms = self._ends_ms.get(token.strip(), 0) if scheme.lower() == "bearer" else 0
-        if ends_ms <= self._clock.now_ms():
+        if self._ends_ms.get(_token_in(headers), 0) <= self._clock.now_ms():
             headers_401 = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
             raise ProblemError(401, "The access token is missing, unknown or expired.", headers=headers_401)
         if not _same(headers.get("apikey", ""), self._credentials.api_key):
             raise ProblemError(401, "The ApiKey header is missing or wrong.", headers={"WWW-Authenticate": "ApiKey"})
+
+    def end(self, headers: Mapping[str, str]) -> None:
+        """Let the token of a request hold no more."""
+        self._ends_ms.pop(_token_in(headers), None)
 
     def _grant(self) -> Reply:
         now_ms = self._clock.now_ms()
@@ -76,6 +78,12 @@ class Tokens:
         self._ends_ms[token] = now_ms + self._lifetime_seconds * 1000
         grant = {"access_token": token, "token_type": "Bearer", "expires_in": self._lifetime_seconds}
         return _oauth(200, grant)
+
+
+def _token_in(headers: Mapping[str, str]) -> str:
+    """The token that a request carries; empty where it carries none."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def _same(given: str, expected: str) -> bool:

@@ -62,6 +62,23 @@ KINDS = (
 
 KIND_BY_NAME = {kind.name: kind for kind in KINDS}
 
+MOVING_KINDS = tuple(
+    KIND_BY_NAME[name]
+    for name in (
+        "new_session",
+        "late_session",
+        "tied_sessions",
+        "new_users",
+        "new_location",
+        "deleted_session",
+        "deleted_user",
+        "deleted_vehicle",
+        "deleted_location",
+        "returned",
+    )
+)
+"""Those that put rows into lists or take them out, so that pages move."""
+
 
 def next_change(scene: Scene, seed: int, night: str, number: int, kinds: Sequence[Kind] = KINDS) -> Change | None:
     """The change with this number of a night, drawn from the tenant as the changes before it have left it.

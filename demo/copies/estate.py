@@ -78,6 +78,10 @@ class Copies:
         edits.put(edited(self._scene(copy, edits, now_ms), edit), now_ms + copy.early_ms)
         return copy.told(encoded(told(self._scene(copy, edits, now_ms), edit)))
 
+    @property
+    def evolves(self) -> bool:
+        return False
+
     def evolve(self, _order: EvolveOrder, _now_ms: int) -> list[Change]:
         raise ProblemError(400, "Only a tenant of one world evolves: start it without copies.")
 

@@ -57,6 +57,14 @@ class RunningTenant:
         """All that happened by chance so far, with the moment `at` which it did."""
         return self._ask("/_demo/changes")
 
+    def faults(self, seed: int | None = None, **plan: object) -> None:
+        """Let answers go wrong: rate=, kinds=, most_in_a_row=, slow_seconds=, broken=. Without a seed: no more."""
+        self._ask("/_demo/faults", json.dumps({} if seed is None else {"seed": seed, **plan}).encode())
+
+    def injected(self) -> dict[str, int]:
+        """How often each kind of fault was met."""
+        return self._ask("/_demo/stats")["faults"]
+
     def stats(self) -> dict[str, int]:
         """How often each path was asked, by `METHOD /template`."""
         return self._ask("/_demo/stats")["requests"]

@@ -99,8 +99,18 @@ class Inside:
         return json.loads(self.tenant.respond("GET", f"/_demo/truth/{collection}", "", {}, b"").body)
 
 
-def inside(world: World, now_ms: int | None = None, **options: Any) -> Inside:
-    """A fresh tenant of this world, logged in. now_ms: when, the world's own start where left out."""
+def inside(
+    world: World | None = None,
+    now_ms: int | None = None,
+    *,
+    users: int = 97,
+    newest_sessions: int | None = None,
+    **options: Any,
+) -> Inside:
+    """A fresh tenant, logged in: of this world, or of one of so many users. now_ms: when, the world's own start where
+    left out. options: of the tenant.
+    """
+    world = world_of(users, newest_sessions) if world is None else world
     clock = StillClock(world.start_ms if now_ms is None else now_ms)
     found = Inside(Tenant(world, clock, **options), clock)
     found.log_in()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from demo.answers import ProblemError
 from demo.change.order import DEFAULT_CHANGES
+from demo.faults.malformed_plan import MalformedPlan, malformed_plan
 from demo.faults.plan import Plan, plan_of
 from demo.parameters import Bounds
 from demo.run import DEFAULT_HOST, serve
@@ -56,10 +57,14 @@ def main(arguments: list[str] | None = None) -> int:
             evolve=options.evolve,
             changes=options.changes,
             faults=_faults(options),
+            malformed=_malformed(options),
             client=Credentials(options.client_id, options.client_secret, options.api_key, options.audience),
         )
     except ConfigurationError as error:
         print(error, file=sys.stderr)
+        return 2
+    except ProblemError as problem:
+        print(problem.detail, file=sys.stderr)
         return 2
     return 0
 
@@ -69,25 +74,32 @@ def _add_faults(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--fault-seed", type=int, default=1, metavar="SEED")
     group.add_argument("--fault-rate", type=float, default=0.0, metavar="SHARE", help="of requests, 0 to 1")
     group.add_argument("--fault-kinds", metavar="A,B", help="only these kinds")
+    group.add_argument("--malformed-rate", type=float, default=0.0, metavar="SHARE", help="of rows, each time")
+    group.add_argument("--malformed-permanent", type=float, default=0.0, metavar="SHARE", help="of rows, for good")
+    group.add_argument("--malformed-kinds", metavar="A,B", help="only these forms of rows")
     group.add_argument("--most-in-a-row", type=int, default=2, metavar="N", help="faults of one target")
     group.add_argument("--slow-seconds", type=float, default=1.0, metavar="SECONDS", help="that a slow answer takes")
     group.add_argument("--broken", action="append", metavar="PATH", help="fails for good, such as /users/*/messages")
 
 
+def _malformed(options: argparse.Namespace) -> MalformedPlan | None:
+    if not options.malformed_rate and not options.malformed_permanent:
+        return None
+    kinds = None if options.malformed_kinds is None else options.malformed_kinds.split(",")
+    return malformed_plan(options.fault_seed, options.malformed_rate, options.malformed_permanent, kinds)
+
+
 def _faults(options: argparse.Namespace) -> Plan | None:
     if not options.fault_rate and not options.broken:
         return None
-    try:
-        return plan_of(
-            options.fault_seed,
-            options.fault_rate,
-            None if options.fault_kinds is None else options.fault_kinds.split(","),
-            options.most_in_a_row,
-            options.slow_seconds,
-            options.broken or (),
-        )
-    except ProblemError as problem:
-        raise ConfigurationError(problem.detail) from None
+    return plan_of(
+        options.fault_seed,
+        options.fault_rate,
+        None if options.fault_kinds is None else options.fault_kinds.split(","),
+        options.most_in_a_row,
+        options.slow_seconds,
+        options.broken or (),
+    )
 
 
 if __name__ == "__main__":

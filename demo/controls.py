@@ -19,6 +19,8 @@ from demo.clock import Clock
 from demo.editing import read_edit
 from demo.estate import Estate
 from demo.faults.injector import Faults
+from demo.faults.malformed import Malformed, mend
+from demo.faults.malformed_plan import read_malformed_plan
 from demo.faults.plan import read_plan
 from demo.parameters import read_instant
 from demo.reads import HANDLERS
@@ -39,6 +41,7 @@ class Backstage:
     clock: Clock
     requests: Mapping[str, int]
     faults: Faults
+    malformed: Malformed
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,20 @@ def _faults(stage: Backstage, body: bytes) -> bytes:
     return msgspec.json.encode({"kinds": [] if plan is None else [kind.name for kind in plan.kinds]})
 
 
+def _malformed(stage: Backstage, body: bytes) -> bytes:
+    plan = read_malformed_plan(body)
+    stage.malformed.follow(plan)
+    return msgspec.json.encode({"kinds": [] if plan is None else [form.name for form in plan.forms]})
+
+
+def _malformed_rows(stage: Backstage, _body: bytes) -> bytes:
+    return msgspec.json.encode(stage.malformed.listed())
+
+
+def _mend(stage: Backstage, body: bytes) -> bytes:
+    return msgspec.json.encode({"mended": mend(stage.malformed, body)})
+
+
 def _openapi(_stage: Backstage, _body: bytes) -> bytes:
     return msgspec.json.encode(openapi_document(HANDLERS))
 
@@ -129,7 +146,7 @@ def _truth(table: str) -> Control:
     def answer(stage: Backstage, _body: bytes) -> bytes:
         now_ms = stage.clock.now_ms()
         stage.estate.catch_up(now_ms)
-        return array_of(stage.estate.truth(table, now_ms))
+        return array_of(stage.malformed.told(table, row) for row in stage.estate.truth(table, now_ms))
 
     return Control("GET", f"/_demo/truth/{table}", answer)
 
@@ -140,8 +157,19 @@ CONTROLS = (
     Control("POST", "/_demo/evolve", _evolve),
     Control("GET", "/_demo/changes", _changes),
     Control("POST", "/_demo/faults", _faults),
+    Control("POST", "/_demo/malformed", _malformed),
+    Control("GET", "/_demo/malformed", _malformed_rows),
+    Control("POST", "/_demo/mend", _mend),
     Control("GET", "/_demo/health", _health),
     Control("GET", "/_demo/stats", _stats),
     Control("GET", "/_demo/openapi.json", _openapi),
     *map(_truth, TRUE_TABLES),
 )
+
+
+def controls_by_path() -> dict[str, dict[str, Control]]:
+    """What can be asked at each path, by method."""
+    found: dict[str, dict[str, Control]] = {}
+    for control in CONTROLS:
+        found.setdefault(control.path, {})[control.method] = control
+    return found

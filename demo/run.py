@@ -16,6 +16,7 @@ from demo.answers import ProblemError
 from demo.api.model import PREFIX, TOKEN_PATH
 from demo.change.order import DEFAULT_CHANGES, EvolveOrder, evolve_order
 from demo.clock import TickingClock
+from demo.faults.malformed_plan import MalformedPlan
 from demo.faults.plan import Plan
 from demo.parameters import Bounds
 from demo.server import run_server
@@ -48,6 +49,7 @@ def serve(
     evolve: int | None = None,
     changes: int = DEFAULT_CHANGES,
     faults: Plan | None = None,
+    malformed: MalformedPlan | None = None,
 ) -> None:
     """Serve a demo tenant until SIGTERM or SIGINT; one line with its address is printed when it is ready.
 
@@ -56,7 +58,7 @@ def serve(
     bounds: `inclusive`, `half-open` or `exclusive`, of time filters. client: who may ask. copies: how often the
     tenant holds the world. users: how many of its users it keeps. newest_sessions: how many sessions of each user there
     are at most. evolve: a seed, by which so many changes happen each time that the tenant's clock passes midnight.
-    faults: what goes wrong with answers.
+    faults: what goes wrong with answers. malformed: which rows are served in other forms.
     Raises ConfigurationError for an argument that cannot be used.
     """
     if not 1 <= copies <= MOST_COPIES:
@@ -78,6 +80,7 @@ def serve(
             copies=copies,
             nightly=nightly,
             faults=faults,
+            malformed=malformed,
         )
     except ProblemError as problem:
         raise ConfigurationError(problem.detail) from None

@@ -16,10 +16,12 @@ from demo.change.kinds import MOVING_KINDS
 from demo.change.model import Change
 from demo.change.order import EvolveOrder
 from demo.clock import Clock
-from demo.controls import CONTROLS, Backstage, Control
+from demo.controls import Backstage, controls_by_path
 from demo.copies import Copies
 from demo.estate import Asked, Estate, Happened
 from demo.faults.injector import Faults
+from demo.faults.malformed import Malformed
+from demo.faults.malformed_plan import MalformedPlan
 from demo.faults.model import Served
 from demo.faults.plan import Plan
 from demo.one_world import OneWorld
@@ -37,7 +39,7 @@ class Tenant:
     """One tenant: what it holds, its clock, its tokens, and what it has been asked so far.
 
     copies: how often it holds the world. nightly: what happens each time that its clock passes midnight.
-    faults: what goes wrong with its answers.
+    faults: what goes wrong with its answers. malformed: which rows are served in another form.
     requests: by method and path template, such as `GET /users`; what no path matched counts as `unmatched`.
     """
 
@@ -52,6 +54,7 @@ class Tenant:
         copies: int = 1,
         nightly: EvolveOrder | None = None,
         faults: Plan | None = None,
+        malformed: MalformedPlan | None = None,
     ) -> None:
         self.requests: Counter[str] = Counter()
         self._clock = clock
@@ -60,28 +63,36 @@ class Tenant:
             raise ValueError("expected one world where things happen every night, not copies of it")
         self._estate: Estate = OneWorld(world, now_ms, nightly) if copies == 1 else Copies(world, copies, now_ms)
         self._faults = Faults(faults, evolves=self._estate.evolves)
-        self._backstage = Backstage(self._estate, clock, self.requests, self._faults)
+        self._malformed = Malformed(malformed)
+        self._backstage = Backstage(self._estate, clock, self.requests, self._faults, self._malformed)
         self._bounds = bounds
         self._tokens = Tokens(credentials or Credentials(), clock, token_lifetime_seconds)
         self._reads: Routes[Operation] = Routes((op.path, op) for op in OPERATIONS if op.id in HANDLERS)
-        self._controls: Routes[Control] = Routes((control.path, control) for control in CONTROLS)
+        self._controls = Routes((path, controls) for path, controls in controls_by_path().items())
 
     def exchange(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Served:
         """Answer one request as it goes over the wire, with whatever goes wrong on the way; arguments as of respond."""
         reply = self.respond(method, path, query, headers, body)
         injector = self._faults.injector
-        if injector is None:
+        if injector is None and self._malformed.plan is None:
             return Served(reply)
-        found = self._reads.find(path.removeprefix(PREFIX)) if path.startswith(PREFIX + "/") else None
-        if found is None and path != TOKEN_PATH:
-            return Served(reply)
+        operation, ids = self._asked(path)
         now_ms = self._clock.now_ms()
-        outcome = injector.meet(f"{path}?{query}", found and found[0], reply, now_ms)
+        if operation is not None and reply.status == 200:
+            reply = self._malformed.serve(operation, ids, reply, now_ms)
+        if injector is None or (operation is None and path != TOKEN_PATH):
+            return Served(reply)
+        outcome = injector.meet(f"{path}?{query}", operation, reply, now_ms)
         if outcome.ends_token:
             self._tokens.end(headers)
         if outcome.changes:
             self._estate.evolve(EvolveOrder(injector.plan.seed, outcome.changes, MOVING_KINDS), now_ms)
         return outcome.served
+
+    def _asked(self, path: str) -> tuple[Operation | None, list[str]]:
+        """What of the API a path means, and the ids in it."""
+        found = self._reads.find(path.removeprefix(PREFIX)) if path.startswith(PREFIX + "/") else None
+        return (None, []) if found is None else found
 
     def respond(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Answer one request well.
@@ -113,10 +124,9 @@ class Tenant:
         return self._estate.happened
 
     def _read(self, method: str, path: str, query: str, headers: Mapping[str, str], now_ms: int) -> Reply:
-        found = self._reads.find(path.removeprefix(PREFIX))
-        if found is None:
+        operation, ids = self._asked(path)
+        if operation is None:
             raise self._no_such_path()
-        operation, ids = found
         self._count(method, operation.path)
         _allow(method, "GET")
         self._tokens.check(headers)
@@ -127,11 +137,11 @@ class Tenant:
         found = self._controls.find(path)
         if found is None:
             raise self._no_such_path()
-        control, _ = found
-        self._count(method, control.path)
-        _allow(method, control.method)
+        controls, _ = found
+        self._count(method, next(iter(controls.values())).path)
+        _allow(method, *controls)
         read_query(query)
-        return json_reply(control.answer(self._backstage, body))
+        return json_reply(controls[method].answer(self._backstage, body))
 
     def _no_such_path(self) -> ProblemError:
         self.requests[UNMATCHED] += 1
@@ -141,6 +151,6 @@ class Tenant:
         self.requests[f"{method} {template}"] += 1
 
 
-def _allow(method: str, allowed: str) -> None:
-    if method != allowed:
-        raise ProblemError(405, f"Expected {allowed}.", headers={"Allow": allowed})
+def _allow(method: str, *allowed: str) -> None:
+    if method not in allowed:
+        raise ProblemError(405, f"Expected {' or '.join(allowed)}.", headers={"Allow": ", ".join(allowed)})

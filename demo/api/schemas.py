@@ -1,7 +1,7 @@
 """JSON Schemas of everything the read API answers.
 
-`x-inferred` marks what no public source names. Enums are open strings in v2, so their words are examples of what to
-expect, never a bound.
+`x-inferred` marks what no public source names. Enums are open strings in v2, so their words (`x-words`) are examples of
+what to expect, never a bound.
 Does not belong here: paths and parameters (operations.py), the document around them (openapi.py).
 """
 
@@ -38,7 +38,7 @@ def _list(items: JsonSchema) -> JsonSchema:
 
 
 def _words(*known: str) -> JsonSchema:
-    return {"type": "string", "description": f"Open; so far: {', '.join(known)}."}
+    return {"type": "string", "description": f"Open; so far: {', '.join(known)}.", "x-words": list(known)}
 
 
 def _thing(properties: dict[str, JsonSchema], *, optional: tuple[str, ...] = ()) -> JsonSchema:

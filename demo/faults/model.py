@@ -87,8 +87,16 @@ class Envelope(msgspec.Struct, rename="camel"):
 
 
 def page_in(exchange: Exchange) -> Envelope | None:
-    """The page that was answered; None where it is none, or has no items."""
+    """The page that was answered; None where it is none, has no items, or has one that is no JSON."""
     if exchange.shape is not Shape.PAGED:
         return None
-    page = msgspec.json.decode(exchange.reply.body, type=Envelope)
+    try:
+        page = msgspec.json.decode(exchange.reply.body, type=Envelope)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
     return page if page.items else None
+
+
+def sent(reply: Reply) -> Outcome:
+    """Another answer in the place of the good one."""
+    return Outcome(Served(reply))

@@ -65,6 +65,18 @@ class RunningTenant:
         """How often each kind of fault was met."""
         return self._ask("/_demo/stats")["faults"]
 
+    def malformed(self, seed: int | None = None, **plan: object) -> None:
+        """Serve rows in other forms: rate=, permanent=, kinds=, tables=, most_in_a_row=. Without a seed: no more."""
+        self._ask("/_demo/malformed", json.dumps({} if seed is None else {"seed": seed, **plan}).encode())
+
+    def malformed_rows(self) -> list[dict[str, Any]]:
+        """Every row that was served in another form."""
+        return self._ask("/_demo/malformed")
+
+    def mend(self, **which: object) -> list[dict[str, Any]]:
+        """Serve rows well that were broken for good: of table=, with key=, or all. Returns them."""
+        return self._ask("/_demo/mend", json.dumps(which).encode())["mended"]
+
     def stats(self) -> dict[str, int]:
         """How often each path was asked, by `METHOD /template`."""
         return self._ask("/_demo/stats")["requests"]

@@ -420,7 +420,7 @@ def test_payouts_that_were_made_stay():
 
 
 def nightly(now_ms: int, seed: int = 9) -> Inside:
-    found = inside(world_of(USERS, SESSIONS), now_ms, nightly=evolve_order(seed, 12))
+    found = inside(world_of(USERS, SESSIONS), now_ms, nightly=evolve_order(seed, 30))
     found.log_in()
     return found
 
@@ -432,11 +432,11 @@ def test_a_tenant_evolves_as_its_clock_passes_midnight():
     quiet.pass_time(hours=23.5)
     assert everything(tenant) == everything(quiet)
     seen = []
-    for _ in range(4):
+    for _ in range(8):
         tenant.pass_time(days=1)
         seen.append(len(tenant.tenant.happened))
-        assert_hangs_together(tenant)
-    assert seen == [12, 24, 36, 48]
+    assert seen == [*range(30, 270, 30)]
+    assert_hangs_together(tenant)
     assert {at_ms % HOUR_MS for at_ms, _ in tenant.tenant.happened} == {0}
     at_once = nightly(tenant.clock.now_ms())
     assert at_once.tenant.happened == tenant.tenant.happened
@@ -532,3 +532,33 @@ def test_an_edit_and_what_happens_by_chance_go_together():
     [after] = [item for item in tenant.truth("users") if item["id"] == user["id"]]
     assert after["firstName"] == "Åse"
     assert {k: v for k, v in after.items() if k not in {"firstName", "updatedAt"}}.items() <= user.items()
+
+
+def test_a_new_tariff_holds_for_sessions_that_end_after_it():
+    tenant = inside(world_of(20, 30))
+    tenant.pass_time(days=1)
+    tenant.evolve(3, 80, ["new_session"])
+    prices = {
+        item["chargingLocationId"]: {tariff["type"]: tariff["price"] for tariff in item["tariffs"]}
+        for item in tenant.truth("location_tariffs")
+    }
+    under_way = {
+        item["id"]: item["chargingLocationId"]
+        for item in tenant.truth("sessions")
+        if item["endTime"] is None and "Dynamic" not in prices.get(item["chargingLocationId"], {"Dynamic": 0})
+    }
+    before = in_order(tenant.truth("session_tariffs"))
+    for location in set(under_way.values()):
+        body = json.dumps({"table": "location_tariffs", "id": location, "set": {"factor": 2}}).encode()
+        assert tenant.tenant.respond("POST", "/_demo/edit", "", {}, body).status == 200
+    tenant.evolve(4, 60, ["session_end"])
+    tenant.pass_time(days=1)
+    checked = 0
+    for item in tenant.truth("session_tariffs"):
+        if item["sessionId"] in under_way:
+            old = prices[under_way[item["sessionId"]]][item["tariffType"]]
+            assert item["price"] == pytest.approx(2 * old, abs=1e-4)
+            checked += 1
+    assert checked >= 3
+    assert set(before) <= set(in_order(tenant.truth("session_tariffs")))
+    assert_hangs_together(tenant)

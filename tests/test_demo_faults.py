@@ -119,8 +119,8 @@ def is_throttled_until(bad: Answer, _good: Answer) -> bool:
     return bad.status == 429 and 0 <= (until - now).total_seconds() <= 5
 
 
-def is_broken_off(bad: Answer, good: Answer) -> bool:
-    return bad.status == 200 and len(bad.body) < len(good.body) and bad.error is not None
+def is_cut(bad: Answer, good: Answer) -> bool:
+    return isinstance(bad.error, http.client.IncompleteRead) and good.body.startswith(bad.body) and bad.status == 200
 
 
 def keeps_all_but(*fields: str) -> Callable[[Answer, Answer], bool]:
@@ -154,8 +154,8 @@ RECOGNISED: dict[str, Callable[[Answer, Answer], bool]] = {
     "http_503": lambda bad, _good: bad.status == 503,
     "http_504": is_error(504),
     "reset": lambda bad, _good: isinstance(bad.error, ConnectionResetError) and not bad.status,
-    "reset_in_body": is_broken_off,
-    "cut_body": lambda bad, good: is_broken_off(bad, good) and good.body.startswith(bad.body) and bad.status == 200,
+    "reset_in_body": lambda bad, _good: bad.status == 200 and isinstance(bad.error, ConnectionResetError),
+    "cut_body": is_cut,
     "cut_json": lambda bad, good: bad.error is None and good.body.startswith(bad.body) and not bad.is_json,
     "web_page": lambda bad, _good: bad.status == 200 and b"<html" in bad.body and "html" in bad.headers["Content-Type"],
     "other_shape": lambda bad, good: (

@@ -81,6 +81,9 @@ def test_a_night_of_faults_deletes_nothing_that_lives(tmp_path, fault):
         tenant.now += DAY
         heal = answering(tenant, **FAULTS[fault])
         run = sync(env, tmp_path, collections=LISTS)
+        if FAULTS[fault].get("single") in (broken, nothing):
+            tenant.now += DAY
+            run = sync(env, tmp_path, collections=LISTS)
         assert sum(report.rows_deleted for report in run.collections) <= report_of(run, "vehicles").rows_deleted <= 1
         missing = {name: difference[0] for name, difference in wrong_lists(tenant, tmp_path).items() if difference[0]}
         assert missing == {}
@@ -94,6 +97,35 @@ def test_a_night_of_faults_deletes_nothing_that_lives(tmp_path, fault):
     assert wrong_lists(tenant, tmp_path) == {}
     assert candidates(tmp_path) == set() == candidates(tmp_path, status="proved")
     assert taken
+
+
+@pytest.mark.parametrize("collection", ["vehicles", "charging-locations", "sessions"])
+def test_a_path_that_a_gateway_forgets_deletes_not_even_a_tenants_few_rows(tmp_path, collection):
+    """The list is empty, the path of single rows says 404, users answer, and there is no other row to compare with."""
+    tenant = full(131, users=3, sessions=4, days=14)
+    table = collection.replace("-", "_")
+    with serving(tenant) as env:
+        sync(env, tmp_path, collections=LISTS)
+        assert 0 < len(tenant.rows[collection]) <= 5
+        answer = tenant.respond
+
+        def respond(path, query):
+            if path == collection:
+                return empty(path, *answer(path, query))
+            return NOT_FOUND if f"/{collection}/" in path else answer(path, query)
+
+        tenant.respond = respond
+        for _ in range(2):
+            tenant.now += DAY
+            run = sync(env, tmp_path, collections=LISTS)
+            assert report_of(run, table).rows_deleted == 0
+        assert wrong_lists(tenant, tmp_path) == {}
+        tenant.respond = answer
+        taken = [take_away(tenant, collection, name) for name in list(tenant.rows[collection])]
+        tenant.now += DAY
+        run = sync(env, tmp_path, collections=LISTS, rotation_nights=1)
+        assert report_of(run, table).rows_deleted == len(taken)
+    assert wrong_lists(tenant, tmp_path) == {}
 
 
 def test_a_path_that_falls_silent_in_the_middle_of_the_proofs_proves_nothing(tmp_path):

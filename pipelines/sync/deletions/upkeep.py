@@ -20,9 +20,9 @@ from pipelines.contract import PARENTS, RESOURCES
 from pipelines.lake import Lake
 from pipelines.lake.changelog import EPOCH, TURNED
 from pipelines.sync.deletions.cascade import Cascade
+from pipelines.sync.deletions.owners import USERS
 
 CHECKED = "checked"
-USERS = "users"
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from pipelines.lake.operations import (
     reconciliation_table,
 )
 from pipelines.lake.schemas import MONTH, table_schema
-from pipelines.lake.store import DeltaStore, is_table, translated
+from pipelines.lake.store import DeltaStore, is_table, transactions_of, translated
 
 
 class Lake:
@@ -84,6 +84,10 @@ class Lake:
 
     def pending_parents(self) -> RecordTable:
         return self._record_table("_pending_parents", pending_parents_table)
+
+    def marks(self, name: str, app_ids: Sequence[str]) -> list[int | None]:
+        """The versions last committed to a table under some application ids; asking does not make it."""
+        return transactions_of(f"{self.root}/{name}", app_ids)
 
     def holds(self, name: str) -> bool:
         """Whether a table has been made; asking does not make it."""

@@ -7,7 +7,7 @@ Does not belong here: what is gone (pipelines/sync/deletions), what hangs under 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -45,9 +45,7 @@ class FamilyTable:
         self._at: datetime | None = None
 
     def living(self, parents: Mapping[str, datetime | None]) -> dict[str, datetime | None]:
-        """The rows that `bury` would delete, by id with the end of their parent; of a table with others under its
-        rows.
-        """
+        """The rows that `bury` would delete, by id with the end of their parent. Of a table with others under it."""
         rows = _to_bury(self._current_of(parents, None), self._link, parents)
         return {id_: parents[above] for id_, above in zip(*_values(rows, "id", self._link.column), strict=True)}
 
@@ -65,19 +63,17 @@ class FamilyTable:
 
         return self._turn(parents, chosen, run_id, after)
 
-    def bring_back(self, parents: Sequence[str], run_id: str) -> tuple[Turned, list[str]]:
-        """Bring back what was deleted with `parents`; also the ids, of a table whose rows have others under them."""
-        place, ids = f"{self._link.parent}/", list[str]()
+    def bring_back(self, parents: Mapping[str, datetime | None], run_id: str) -> Turned:
+        """Bring back what was deleted with `parents`."""
+        place = f"{self._link.parent}/"
 
         def chosen(rows: pa.Table) -> pa.Table:
             is_mine = pc.equal(rows["_deleted_with"], pc.binary_join_element_wise(place, rows[self._link.column], ""))
             rows = rows.filter(pc.and_(rows["_deleted"], pc.fill_null(is_mine, False)))
-            if self._resource.name in PARENTS:
-                ids.extend(*_values(rows, "id"))
             rows = _replaced(rows, "_deleted_with", pa.nulls(rows.num_rows, pa.string()))
             return _replaced(rows, "_deleted", _repeated(rows, "_deleted", False))
 
-        return self._turn(dict.fromkeys(parents), chosen, run_id, None), ids
+        return self._turn(parents, chosen, run_id, None)
 
     def _turn(
         self,

@@ -143,6 +143,16 @@ def _require_room(uri: str, size_bytes: int) -> None:
         )
 
 
+def transactions_of(uri: str, app_ids: Sequence[str]) -> list[int | None]:
+    """The versions last committed under some application ids, of a table that may not stand: cheaper than a store."""
+    if not is_table(uri):
+        return [None] * len(app_ids)
+    with translated(uri):
+        table = DeltaTable(uri)
+        versions = [table.transaction_version(app_id) for app_id in app_ids]
+    return [None if version is None else int(version) for version in versions]
+
+
 def is_table(uri: str) -> bool:
     """Whether a Delta table stands at `uri`."""
     with translated(uri):

@@ -67,13 +67,15 @@ class Cascade:
         yield from filter(None, (after, turned.at))
 
     def bring_back_under(self, table: str, ids: Sequence[str]) -> None:
-        """Bring back all that was deleted with rows of a table, and what was deleted with that."""
+        """Bring back all that was deleted with rows of a table, and what was deleted with that.
+
+        What lives below is looked at too: a kill may have come before it was deleted itself.
+        """
         for part in _parts(table, dict.fromkeys(ids)):
             for link, family in self._families(table):
-                turned, below = family.bring_back(list(part), self._run_id)
-                self.restored[link.child] += turned.rows
-                if below:
-                    self.bring_back_under(link.child, below)
+                self.restored[link.child] += family.bring_back(part, self._run_id).rows
+                if link.child in PARENTS:
+                    self.bring_back_under(link.child, list(family.living(part)))
 
     def _families(self, table: str) -> Iterator[tuple[Link, FamilyTable]]:
         for link in links_under(table):

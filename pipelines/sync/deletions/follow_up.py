@@ -14,11 +14,12 @@ from pipelines.client.answer import Api
 from pipelines.contract import Resource
 from pipelines.lake import Lake, Record
 from pipelines.sync.clock import ReadClock
-from pipelines.sync.deletions.absence import Absences, Missing, Row, row_of
+from pipelines.sync.deletions.absence import MASS, Absences, Missing, Row, row_of
 from pipelines.sync.deletions.candidates import ALIVE, DELETED, OPEN, PROVED, settled_news, unproved_news
 from pipelines.sync.deletions.cascade import Cascade
 from pipelines.sync.deletions.deleting import delete
-from pipelines.sync.deletions.proving import USERS, SingleRows, Verdicts
+from pipelines.sync.deletions.owners import USERS
+from pipelines.sync.deletions.proving import SingleRows, Verdicts, Witnesses
 from pipelines.sync.deletions.unfinished import has_unfinished, is_due, look_after
 from pipelines.sync.deletions.work import Work
 from pipelines.sync.fanout.known import Known
@@ -49,7 +50,7 @@ class FollowUp:
         cascade: Cascade,
     ) -> None:
         self._known = Known(lake)
-        self._witnesses: Sequence[Row] = ()
+        self._witnesses = Witnesses()
         single = SingleRows(api, resource, self._users_gone, run.side_by_side)
         self._work = Work(api, lake, resource, run, clock, writer, absences, cascade, self._known, single)
 
@@ -77,18 +78,19 @@ class FollowUp:
     async def _judge(self, records: Sequence[Record], lost: Sequence[Row]) -> None:
         work = self._work
         missing = work.absences.missing(self._known)
-        waiting = self._still_missing(records)
-        begun = {row.id: row for row in (*waiting, *lost)}
-        fresh = [row for row in missing.rows if row.id not in begun]
-        self._witnesses = self._find_witnesses([*begun, *(row.id for row in fresh)])
-        proofs = work.run.settings.deletion_proofs
-        found = await self._prove([*begun.values()][:proofs], needs_witness=False)
-        found.unproved |= dict.fromkeys([*begun.values()][proofs:], LATER)
+        waiting = {row.id: row for row in (*self._still_missing(records), *lost)}
+        fresh = [row for row in missing.rows if row.id not in waiting]
+        self._witnesses = self._find_witnesses([*waiting, *(row.id for row in fresh)])
+        found = Verdicts()
         if missing.is_mass:
             fresh = await self._sample(fresh, missing, found)
-        room = max(0, proofs - len(found.attempted))
-        found.add(await self._prove(fresh[:room], needs_witness=missing.is_mass))
-        found.unproved |= dict.fromkeys(fresh[room:], LATER)
+        # those that were asked in vain come last, so that they keep nobody waiting
+        vain = {r["row_id"] for r in records if r["attempts"] and r["status"] != PROVED}
+        rows = [*waiting.values()]
+        queue = [*(row for row in rows if row.id not in vain), *fresh, *(row for row in rows if row.id in vain)]
+        proofs = work.run.settings.deletion_proofs
+        found.add(await self._prove(queue[:proofs], needs_witness=len(queue) > MASS))
+        found.unproved |= dict.fromkeys(queue[proofs:], LATER)
         await self._settle(found, records)
 
     def _still_missing(self, records: Sequence[Record]) -> list[Row]:
@@ -136,17 +138,17 @@ class FollowUp:
             return []
         return rest
 
-    def _find_witnesses(self, missing: Sequence[str]) -> list[Row]:
+    def _find_witnesses(self, missing: Sequence[str]) -> Witnesses:
         """Rows that nobody misses, those that were shown tonight first."""
         found = self._known.sql.execute(
-            f"""select k.id::varchar, k.user_id::varchar, k.begun
+            f"""select k.id::varchar, k.user_id::varchar, k.begun, s.id is not null as is_shown
                 from known_{self._work.resource.name} k left join shown s on s.id = k.id
                 where not k.gone and k.user_id is not null and k.id not in (select unnest(?)::uuid)
                   and not exists (select 1 from known_users u where u.id = k.user_id and u.gone)
                 order by s.id is null, k.begun desc nulls last, k.id limit {WITNESSES}""",  # noqa: S608 - names of ours
             [list(missing)],
         ).fetchall()
-        return [row_of(*row) for row in found]
+        return Witnesses([row_of(*row[:3]) for row in found], any(row[3] for row in found))
 
     def _users_gone(self) -> frozenset[str]:
         rows = self._known.sql.execute("select id::varchar from known_users where gone").fetchall()

@@ -15,7 +15,7 @@ from pipelines.lake import Lake
 from pipelines.settings import SyncSettings
 from pipelines.sync.deletions.candidates import OPEN
 from pipelines.sync.deletions.follow_up import NOT_LISTED
-from pipelines.sync.deletions.proving import USERS
+from pipelines.sync.deletions.owners import USERS
 from pipelines.sync.deletions.unfinished import asked_app_id, choose, failed_before, has_unfinished, turn_app_id
 from pipelines.sync.fanout.known import Known
 from pipelines.sync.fanout.reasons import sql_instant

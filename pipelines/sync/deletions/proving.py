@@ -1,8 +1,8 @@
 """Proof that rows are gone: what their own GET says, compared with what it says of rows that are there.
 
 A row is gone when its own path answers 404 while the path speaks: before and after, a row that is there (a witness)
-answers 200 on it. For what hangs under a user, that user must answer too, or be proved gone. Any other answer proves
-nothing.
+answers 200 on it. For what hangs under a user, that user's own list must lack it (where there is no such list, the user
+must answer), or the user be proved gone. Any other answer proves nothing.
 Does not belong here: who is asked (absence.py, unfinished.py), what follows (follow_up.py).
 """
 
@@ -19,17 +19,23 @@ from pipelines.contract.fan_outs import ALIVE, PARENT_IDS
 from pipelines.errors import ApiError, CredentialsRefused, NotPermitted
 from pipelines.sync.deletions.absence import Row
 from pipelines.sync.deletions.details import item_of
+from pipelines.sync.deletions.owners import USERS, Owners
 from pipelines.sync.fanout.asking import NONE
 
 OUTAGE = 25
 """Requests in a row that fail before the API counts as down, and the rest is left for another run."""
-USERS = "users"
-
 NO_WITNESS = "no other row answers that could show that its path speaks"
 SILENT_PATH = "its path answers 404 to rows that are there"
-SILENT_USER = "its user does not answer either, and is not proved gone"
 NO_USER = "whose it is, is not known"
 DOWN = f"not asked: {OUTAGE} requests in a row failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Witnesses:
+    """Rows that the lake holds and nobody misses. are_shown: whether a list has just shown them (some of them)."""
+
+    rows: Sequence[Row] = ()
+    are_shown: bool = False
 
 
 @dataclass(slots=True)
@@ -60,8 +66,8 @@ class SingleRows:
         self._api = api
         self._resource = resource
         self._users_gone = users_gone
+        self._owners = Owners(self._get, resource, users_gone)
         self._side_by_side = side_by_side
-        self._users: dict[str, bool] = {}
         self._failed_in_a_row = 0
 
     @property
@@ -76,17 +82,14 @@ class SingleRows:
 
         await self._each(rows, one)
 
-    async def prove(self, rows: Sequence[Row], witnesses: Sequence[Row], *, needs_witness: bool) -> Verdicts:
-        """Find out which rows are gone.
-
-        witnesses: rows that the lake holds and nobody misses. needs_witness: whether nothing is believed without any.
-        """
+    async def prove(self, rows: Sequence[Row], witnesses: Witnesses, *, needs_witness: bool) -> Verdicts:
+        """Find out which rows are gone. needs_witness: whether nothing is believed without a witness that answers."""
         found = Verdicts()
         if not rows:
             return found
-        self._users = {}
+        self._owners = Owners(self._get, self._resource, self._users_gone)
         endpoints = ALIVE[self._resource.name]
-        speaks = await self._speaks(witnesses)
+        speaks = await self._speaks(witnesses.rows)
         missed: list[Row] = []
 
         def said(row: Row, answer: Answer | str) -> None:
@@ -112,7 +115,7 @@ class SingleRows:
                 found.unproved[row] = why
 
         await self._each(missed, confirm)
-        if gone and speaks is not None and await self._speaks(witnesses) is None:
+        if gone and speaks is not None and await self._speaks(witnesses.rows) is None:
             found.unproved |= dict.fromkeys(gone, SILENT_PATH)
             return found
         found.gone = sorted(gone, key=lambda row: row.id)
@@ -124,11 +127,11 @@ class SingleRows:
         except ApiError as error:
             found.unproved[row] = str(error)
 
-    def _doubt(self, speaks: Endpoint | None, witnesses: Sequence[Row], *, needs_witness: bool) -> str | None:
+    def _doubt(self, speaks: Endpoint | None, witnesses: Witnesses, *, needs_witness: bool) -> str | None:
         """Why a 404 means nothing at all; None where it may mean something."""
         if speaks is not None:
             return None
-        if witnesses:
+        if witnesses.are_shown:
             return SILENT_PATH
         return NO_WITNESS if needs_witness or self._resource.name == USERS else None
 
@@ -151,25 +154,7 @@ class SingleRows:
                 if answer.status not in NONE:
                     return f"{endpoint.path} still answers"
             return None
-        assert row.user_id is not None, "who has no user is not asked"
-        if row.user_id in self._users_gone():
-            return None
-        answers = await self.user_answers(row.user_id)
-        if isinstance(answers, str):
-            return answers
-        return None if answers else SILENT_USER
-
-    async def user_answers(self, user_id: str) -> bool | str:
-        """Whether the API knows a user; why that cannot be told."""
-        if user_id not in self._users:
-            for endpoint in ALIVE[USERS]:
-                answer = await self._get(endpoint, {PARENT_IDS[USERS]: user_id})
-                if not isinstance(answer, Answer):
-                    return answer
-                self._users[user_id] = answer.status not in NONE
-                if self._users[user_id]:
-                    break
-        return self._users[user_id]
+        return await self._owners.objection(row)
 
     async def _answer(self, row: Row) -> Answer | str:
         if self._resource.name != USERS and row.user_id is None:
@@ -181,12 +166,14 @@ class SingleRows:
         whose = {} if row.user_id is None else {PARENT_IDS[USERS]: row.user_id}
         return whose | {PARENT_IDS[self._resource.name]: row.id}
 
-    async def _get(self, endpoint: Endpoint, ids: Mapping[str, str]) -> Answer | str:
+    async def _get(
+        self, endpoint: Endpoint, ids: Mapping[str, str], params: Mapping[str, str] | None = None
+    ) -> Answer | str:
         """The answer, 200 or 404; or why there is none. Raises CredentialsRefused."""
         if self._failed_in_a_row >= OUTAGE:
             return DOWN
         try:
-            answer = await self._api.get(endpoint.path.format_map(ids), none_statuses=NONE)
+            answer = await self._api.get(endpoint.path.format_map(ids), params, none_statuses=NONE)
         except ApiError as error:
             if isinstance(error, CredentialsRefused) and not isinstance(error, NotPermitted):
                 raise

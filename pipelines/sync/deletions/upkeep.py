@@ -20,9 +20,9 @@ from pipelines.contract import PARENTS, RESOURCES
 from pipelines.lake import Lake
 from pipelines.lake.changelog import EPOCH, TURNED
 from pipelines.sync.deletions.cascade import Cascade
+from pipelines.sync.deletions.owners import USERS
 
 CHECKED = "checked"
-USERS = "users"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +36,15 @@ class _Turned:
 def keep_up(lake: Lake, cascade: Cascade) -> None:
     """Make it so, from the top down: what comes back with a user brings back in its turn what is below."""
     for name in PARENTS:
-        if not lake.holds(name):
-            continue
-        table = lake.table(RESOURCES[name])
-        turned, checked = table.mark(f"{name}/{TURNED}"), table.mark(f"{name}/{CHECKED}")
+        turned, checked = lake.marks(name, [f"{name}/{TURNED}", f"{name}/{CHECKED}"])
         if turned is not None and (checked is None or checked < turned):
             found = _turned_since(lake, name, checked)
             cascade.bring_back_under(name, found.back)
             for spared, ids in _by_spared(lake, name, found.gone).items():
                 cascade.bury_under(name, ids, spared)
+            table = lake.table(RESOURCES[name])
             table.leave_mark(f"{name}/{CHECKED}", turned)
-        table.close()
+            table.close()
 
 
 def _turned_since(lake: Lake, name: str, checked: int | None) -> _Turned:

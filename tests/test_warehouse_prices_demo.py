@@ -13,9 +13,6 @@ from support.lake_tariffs import expected_plug_ins, public_holidays
 
 from pipelines.settings import LakeSettings
 
-DEMO_HOLIDAYS = {(1, 1), (5, 1), (5, 17), (12, 25), (12, 26)}
-"""(month, day): the demo tenant has no movable holidays; on those its own prices are those of other days."""
-
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory) -> tuple[dict[str, list[dict]], LakeSettings]:
@@ -49,23 +46,16 @@ def test_prices_of_the_demo_tenants_sessions_are_what_its_tariffs_say(demo):
     assert api == said
 
     oslo, book = ZoneInfo("Europe/Oslo"), JsonPrices(told)
-    movable = {
-        day for country, day in public_holidays() if country == "NO" and (day.month, day.day) not in DEMO_HOLIDAYS
-    }
     ended = {row["id"]: row for row in told["sessions"] if row["endTime"]}
-    on_movable, expected = set(), []
+    expected = []
     for session in ended.values():
         start, end = (moment_of(session[name]) for name in moments)
-        days = {
-            (start + n * timedelta(hours=1)).astimezone(oslo).date()
-            for n in range((end - start) // timedelta(hours=1) + 2)
-        }
-        on_movable |= {session["id"]} if days & movable else set()
         expected += [(session["id"], *segment) for segment in book.segments(session["chargingLocationId"], start, end)]
-    assert model == sorted(expected)
-    ordinary = [row for row in said if row[0] not in on_movable]
-    assert [row for row in model if row[0] not in on_movable] == ordinary
-    assert len(ordinary) > 0.9 * len(said) > 5000
+    assert sorted(expected) == said, "the tenant does not follow its own tariffs"
+    assert model == said
+    on_holidays = [row for row in said if row[1].astimezone(oslo).date() in book.holidays and row[3] != "Dynamic"]
+    assert len({row[1].astimezone(oslo).date() for row in on_holidays}) > 5
+    assert len(said) > 5000
 
 
 @pytest.mark.slow

@@ -28,6 +28,14 @@
         else sum({{ value }})
     end
 {%- endmacro %}
+{# Sail takes two aggregates for one where they differ by a cast only. #}
+{% macro spark__stable_sum(value) %}
+    case
+        when count(case when {{ value }} is not null and try_cast({{ value }} as decimal(28, 9)) is null then 1 end) = 0
+            then cast(sum(try_cast({{ value }} as decimal(28, 9))) as double)
+        else sum({{ value }} * 1)
+    end
+{%- endmacro %}
 
 {# True where a text is a UUID. #}
 {% macro is_uuid(text) %}{{ return(adapter.dispatch('is_uuid', 'chargelake')(text)) }}{% endmacro %}
@@ -65,7 +73,7 @@
 {# In a select list: one row for each integer from first to last, which is not below first. #}
 {% macro each_integer(first, last) %}{{ return(adapter.dispatch('each_integer', 'chargelake')(first, last)) }}{% endmacro %}
 {% macro duckdb__each_integer(first, last) %}unnest(range({{ first }}, {{ last }} + 1)){% endmacro %}
-{% macro spark__each_integer(first, last) %}explode(sequence({{ first }}, {{ last }})){% endmacro %}
+{% macro spark__each_integer(first, last) %}explode(sequence(cast({{ first }} as bigint), cast({{ last }} as bigint))){% endmacro %}
 
 {# In a select list: one row for each element of a list; none for an empty one or null. #}
 {% macro each_element(list) %}{{ return(adapter.dispatch('each_element', 'chargelake')(list)) }}{% endmacro %}
@@ -75,7 +83,7 @@
 {# Number of elements of a list, 0 where it is null. #}
 {% macro list_length(list) %}{{ return(adapter.dispatch('list_length', 'chargelake')(list)) }}{% endmacro %}
 {% macro duckdb__list_length(list) %}coalesce(len({{ list }}), 0){% endmacro %}
-{% macro spark__list_length(list) %}coalesce(cardinality({{ list }}), 0){% endmacro %}
+{% macro spark__list_length(list) %}case when {{ list }} is null then 0 else size({{ list }}) end{% endmacro %}
 
 {% macro is_in_list(list, value) %}{{ return(adapter.dispatch('is_in_list', 'chargelake')(list, value)) }}{% endmacro %}
 {% macro duckdb__is_in_list(list, value) %}list_contains({{ list }}, {{ value }}){% endmacro %}

@@ -1,8 +1,8 @@
 """A lake of a large tenant, written straight to Delta tables: a million sessions with all that hangs under them.
 
-Every value is a function of a row's number, so the same size is the same lake. Sessions lie in two years, a tenth of the
-locations has dynamic prices and as many have panels, of which 60 days are held. Does not belong here: what is measured
-(warehouse.py).
+Every value is a function of a row's number, so the same size is the same lake. Sessions lie in two years; a tenth of
+the locations has dynamic prices and as many have panels, of which 60 days are held.
+Does not belong here: what is measured (warehouse.py).
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ HISTORY_DAYS, SLOT_DAYS = 730, 60
 
 _SETUP = """
 set TimeZone = 'UTC';
-create macro uuid_of(kind, number) as
-    printf('%08x-%04x-4000-8000-%012x', kind::integer, (number % 65536)::integer, number::bigint);
+create macro uuid_of_digest(digest) as concat_ws(
+    '-', digest[1:8], digest[9:12], '4' || digest[14:16], '8' || digest[18:20], digest[21:32]
+);
+create macro uuid_of(kind, number) as uuid_of_digest(md5(concat(kind, '/', number)));
 create macro chance(number, what) as (hash(number, what) % 1000000) / 1000000.0;
 create macro began(number, sessions) as
     date_trunc('millisecond', {end} - to_seconds((sessions - number) * {history_days} * 86400.0 / sessions));
@@ -36,8 +38,8 @@ select uuid_of(1, i) as id, 'Given' as first_name, 'Family' as last_name, 'mail@
 from range({users}) as t(i)
 """
 _VEHICLES = """
-select uuid_of(2, i) as id, uuid_of(1, i) as user_id, ['Tesla', 'BMW', 'Kia', 'Audi', 'Volvo'][1 + i % 5] as details_brand,
-    true as is_connected, ['StartStopCharging', 'GeoLocation'] as capabilities
+select uuid_of(2, i) as id, uuid_of(1, i) as user_id,
+    ['Tesla', 'BMW', 'Kia', 'Audi', 'Volvo'][1 + i % 5] as details_brand, true as is_connected, ['StartStopCharging', 'GeoLocation'] as capabilities
 from range({users}) as t(i)
 """
 _LOCATIONS = """
@@ -93,13 +95,15 @@ from ({sessions_rows})
 _SOLAR = """
 select uuid_of(3, 10 * i + 1) as charging_location_id, uuid_of(1, 10 * i + 1) as user_id, start_time,
     start_time + interval 1 hour as end_time, round(3 * chance(i, epoch_ms(start_time)), 3) as energy
-from range({users} // 10) as t(i), generate_series({slots_from}, {slots_until} - interval 1 hour, interval 1 hour) as s(start_time)
+from range({users} // 10) as t(i),
+    generate_series({slots_from}, {slots_until} - interval 1 hour, interval 1 hour) as s(start_time)
 """
 _PRICES = """
 select uuid_of(3, 10 * i) as charging_location_id, uuid_of(1, 10 * i) as user_id, start_time,
     start_time + interval 1 hour as end_time, round(chance(7, epoch_ms(start_time)), 5)::decimal(38, 9) as price,
     'EUR' as currency, 'Actual' as data_type
-from range({users} // 10) as t(i), generate_series({slots_from}, {slots_until} - interval 1 hour, interval 1 hour) as s(start_time)
+from range({users} // 10) as t(i),
+    generate_series({slots_from}, {slots_until} - interval 1 hour, interval 1 hour) as s(start_time)
 """
 _RUNS = """
 select 'run' as run_id, name as collection, 'complete' as status, {until_at} as started_at, {until_at} as finished_at,
@@ -181,7 +185,9 @@ class LargeLake:
         rows = self._connection.sql(f"select {system}, * from ({sql})")
         stored = rows.to_arrow_table()
         columns = [
-            stored[field.name].cast(field.type) if field.name in stored.column_names else pa.nulls(len(stored), field.type)
+            stored[field.name].cast(field.type)
+            if field.name in stored.column_names
+            else pa.nulls(len(stored), field.type)
             for field in schema
         ]
         path = str(self.root / table)

@@ -88,7 +88,9 @@ def measure(folder: Path, lake: LargeLake, changed: int, rounds: int, nodes: int
     for clock in ("", " (CPU)"):
         rounds_of = zip(*(taken[name + clock] for name in ("bare", "change", "full")), strict=True)
         ratios = [(change - bare) / (full - bare) for bare, change, full in rounds_of]
-        print(f"change / full, less bare{clock}: {statistics.median(ratios):.2f}  {[round(ratio, 2) for ratio in ratios]}")
+        print(
+            f"change / full, less bare{clock}: {statistics.median(ratios):.2f}  {[round(ratio, 2) for ratio in ratios]}"
+        )
     for name, found in by_node.items():
         slowest = sorted(found.items(), key=lambda item: -statistics.median(item[1]))[:nodes]
         for node, seconds in slowest:

@@ -6,7 +6,7 @@ Does not belong here: what a kWh costs on them (tariffs.py).
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from functools import cache
 
 FIXED = frozenset({(1, 1), (5, 1), (5, 17), (12, 25), (12, 26)})

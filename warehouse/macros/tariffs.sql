@@ -18,34 +18,28 @@
     _synced_at as synced_at
 {% endmacro %}
 
-{# Drops every row of fct_session_tariffs whose session had a price committed since the last build, or holds none. #}
+{# The prices of a session are made anew where one was committed since the last build, or none is held any more. #}
 {% macro forget_stale_session_tariffs() %}
     {% if is_incremental() %}
-        delete from {{ this }}
-        where
-            session_id in (select session_id from {{ changed_keys('session_tariffs') }})
-            or session_id not in (
-                select session_id from {{ source('lake', 'session_tariffs') }} where session_id is not null
-            )
+        {{ forget_stale('session_id', [
+            'session_id in (select session_id from ' ~ changed_keys('session_tariffs') ~ ')',
+            is_gone('session_id', 'session_tariffs', 'session_id')
+        ]) }}
     {% endif %}
 {% endmacro %}
 
 {#
-    Drops every row of fct_dynamic_prices that may no longer be right: its slot or its location was committed since
-    the last build, or the lake no longer holds the slot.
+    Why a row of fct_dynamic_prices may no longer be right: its slot or its location was committed since the last build,
+    or the lake no longer holds the slot.
 #}
 {% macro forget_stale_dynamic_prices() %}
     {% if is_incremental() %}
-        delete from {{ this }}
-        where
-            (charging_location_id, started_at) in (
-                select charging_location_id, start_time from {{ changed_keys('dynamic_tariffs') }}
-            )
-            or charging_location_id in (select id from {{ changed_keys('charging_locations') }})
-            or (charging_location_id, started_at) not in (
-                select charging_location_id, start_time from {{ source('lake', 'dynamic_tariffs') }}
-                where charging_location_id is not null and start_time is not null
-            )
+        {%- set keys, lake_keys = 'charging_location_id, started_at', 'charging_location_id, start_time' %}
+        {{ forget_stale(keys, [
+            '(' ~ keys ~ ') in (select ' ~ lake_keys ~ ' from ' ~ changed_keys('dynamic_tariffs') ~ ')',
+            'charging_location_id in (select id from ' ~ changed_keys('charging_locations') ~ ')',
+            is_gone(keys, 'dynamic_tariffs', lake_keys)
+        ]) }}
     {% endif %}
 {% endmacro %}
 

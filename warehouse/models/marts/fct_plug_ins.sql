@@ -90,7 +90,8 @@ plug_ins as (
         coalesce(chained.synced_at, sessions.synced_at) as synced_at
     from {{ ref('fct_sessions') }} as sessions
     left join chained on sessions.session_id = chained.plug_in_id
-    where not exists (select 1 from links where links.session_id = sessions.session_id)
+    left join links on sessions.session_id = links.session_id
+    where links.session_id is null
 )
 
 select

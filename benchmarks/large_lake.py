@@ -39,7 +39,8 @@ from range({users}) as t(i)
 """
 _VEHICLES = """
 select uuid_of(2, i) as id, uuid_of(1, i) as user_id,
-    ['Tesla', 'BMW', 'Kia', 'Audi', 'Volvo'][1 + i % 5] as details_brand, true as is_connected, ['StartStopCharging', 'GeoLocation'] as capabilities
+    ['Tesla', 'BMW', 'Kia', 'Audi', 'Volvo'][1 + i % 5] as details_brand,
+    true as is_connected, ['StartStopCharging', 'GeoLocation'] as capabilities
 from range({users}) as t(i)
 """
 _LOCATIONS = """

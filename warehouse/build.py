@@ -145,7 +145,7 @@ def record(settings: LakeSettings) -> None:
 
 
 def _files_read(connection: duckdb.DuckDBPyConnection, table_name: str) -> tuple[frozenset[str], frozenset[str]]:
-    """Files that every model has read, and those that any has. Where models are apart, all are offered what any lacks."""
+    """Files that every model has read, and those that any has. Where models are apart, all get what any lacks."""
     rows = connection.execute(
         """
         select coalesce(pins.files, []) from (select distinct build_id from state.models_built) as built

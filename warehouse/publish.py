@@ -24,8 +24,8 @@ STORAGE_VERSION = "v1.0.0"
 """Oldest format that DuckDB writes: BI tools with a driver of 1.1 or later can open it."""
 
 _SORTED_BY = (("local_month",), ("user_id", "started_at"), ("charging_location_id", "started_at"))
-"""Columns by which rows are laid down, the first of these that a table has: what dashboards ask for lies together, so that
-DuckDB reads a small part of a large table."""
+"""Columns by which rows are laid down, the first of these that a table has: what dashboards ask for lies together, so
+that DuckDB reads a small part of a large table."""
 
 _GENERATION = re.compile(r"^(\d{6,})-\d{8}T\d{6}Z\.duckdb$")
 _UNFINISHED = ".unfinished"

@@ -15,28 +15,6 @@
 {% macro duckdb__days_before(instant, days) %}({{ instant }} - to_seconds({{ days }} * cast(86400 as double))){% endmacro %}
 {% macro spark__days_before(instant, days) %}({{ instant }} - make_dt_interval(0, 0, 0, {{ days }} * 86400)){% endmacro %}
 
-{#
-    Sum of a double that does not depend on the order in which threads meet the rows: two builds of the same rows
-    must be equal to the last bit. Summed exactly, as decimals of nine places; where an absurd value does not fit,
-    the group falls back to the engine's own sum.
-#}
-{% macro stable_sum(value) %}{{ return(adapter.dispatch('stable_sum', 'chargelake')(value)) }}{% endmacro %}
-{% macro default__stable_sum(value) %}
-    case
-        when count({{ value }}) = count(try_cast({{ value }} as decimal(28, 9)))
-            then cast(sum(try_cast({{ value }} as decimal(28, 9))) as double)
-        else sum({{ value }})
-    end
-{%- endmacro %}
-{# Sail takes two aggregates for one where they differ by a cast only. #}
-{% macro spark__stable_sum(value) %}
-    case
-        when count(case when {{ value }} is not null and try_cast({{ value }} as decimal(28, 9)) is null then 1 end) = 0
-            then cast(sum(try_cast({{ value }} as decimal(28, 9))) as double)
-        else sum({{ value }} * 1)
-    end
-{%- endmacro %}
-
 {# True where a text is a UUID. #}
 {% macro is_uuid(text) %}{{ return(adapter.dispatch('is_uuid', 'chargelake')(text)) }}{% endmacro %}
 {% macro uuid_pattern() %}'^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'{% endmacro %}

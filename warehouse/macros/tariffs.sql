@@ -2,7 +2,12 @@
 
 {# Minute of the day of a wall-clock time `HH:mm`; `24:00` is 1440, null where it cannot be read. #}
 {% macro minute_of_day(text) -%}
-    try_cast(split_part({{ text }}, ':', 1) as integer) * 60 + try_cast(split_part({{ text }}, ':', 2) as integer)
+    case
+        when
+            try_cast(split_part({{ text }}, ':', 1) as integer) between 0 and 24
+            and try_cast(split_part({{ text }}, ':', 2) as integer) between 0 and 59
+            then try_cast(split_part({{ text }}, ':', 1) as integer) * 60 + try_cast(split_part({{ text }}, ':', 2) as integer)
+    end
 {%- endmacro %}
 
 {# The columns of stg_session_tariffs, from rows of the lake's session_tariffs. #}

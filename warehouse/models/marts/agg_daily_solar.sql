@@ -43,7 +43,7 @@ spread as (
         energy_kwh,
         is_provisional
     from {{ ref('fct_sessions') }}
-    where energy_kwh is not null and duration_minutes > 0
+    where {{ plausible('energy_kwh') }} >= 0 and duration_minutes > 0
 ),
 
 charging as (
@@ -77,13 +77,13 @@ charging_days as (
 production_days as (
     select production.*, first_day as utc_day
     from production
-    where duration_minutes > 0 and energy_kwh is not null
+    where duration_minutes > 0 and {{ plausible('energy_kwh') }} >= 0
     union all
     select
         production.*,
         {{ each_integer('first_day + 1', 'last_day') }} as utc_day
     from production
-    where duration_minutes > 0 and energy_kwh is not null and first_day < last_day
+    where duration_minutes > 0 and {{ plausible('energy_kwh') }} >= 0 and first_day < last_day
 ),
 
 met as (

@@ -92,7 +92,11 @@ select
     end as currency,
     case
         when placed.forecast_currency is not distinct from placed.actual_currency
-            then placed.forecast_price_per_kwh - placed.actual_price_per_kwh
+            then
+                cast(
+                    {{ plausible('placed.forecast_price_per_kwh') }} - {{ plausible('placed.actual_price_per_kwh') }}
+                    as decimal(38, 9)
+                )
     end as forecast_error,
     placed.actual_price_per_kwh is null as is_forecast,
     placed.synced_at

@@ -124,12 +124,16 @@ select
     reward_currency,
     is_reward_paid_out,
     case
-        when savings is not null or reward_to_add is not null
-            then cast(coalesce(savings, 0) + coalesce(reward_to_add, 0) as decimal(38, 9))
+        when {{ plausible('savings') }} is not null or {{ plausible('reward_to_add') }} is not null
+            then
+                cast(
+                    coalesce({{ plausible('savings') }}, 0) + coalesce({{ plausible('reward_to_add') }}, 0)
+                    as decimal(38, 9)
+                )
     end as benefits,
     case
-        when savings is not null then currency
-        when reward_to_add is not null then reward_currency
+        when {{ plausible('savings') }} is not null then currency
+        when {{ plausible('reward_to_add') }} is not null then reward_currency
     end as benefits_currency,
     agrees_with_session,
     coalesce(

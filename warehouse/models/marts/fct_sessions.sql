@@ -79,7 +79,7 @@ within_sessions as (
         tariffs.session_id,
         tariffs.tariff_type,
         tariffs.currency,
-        cast(try_cast(tariffs.price_per_kwh as decimal(18, 9)) as decimal(23, 9)) as price_per_kwh,
+        cast({{ plausible('tariffs.price_per_kwh') }} as decimal(23, 9)) as price_per_kwh,
         greatest(
             0,
             least(

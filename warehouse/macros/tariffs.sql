@@ -219,7 +219,10 @@ in_slots as (
         greatest(weekly.from_ms, coalesce(slots.from_ms, weekly.from_ms)) as from_ms,
         least(weekly.until_ms, coalesce(slots.until_ms, weekly.until_ms)) as until_ms,
         case when slots.from_ms is not null then slots.price_per_kwh else weekly.price_per_kwh end as price_per_kwh,
-        case when slots.from_ms is not null then slots.currency else weekly.currency end as currency
+        case
+            when slots.from_ms is not null then slots.currency
+            when weekly.dynamic_location_id is null then weekly.currency
+        end as currency
     from weekly
     left join slots
         on

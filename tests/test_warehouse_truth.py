@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -41,6 +42,7 @@ from warehouse.build import BuildReport, build
 from warehouse.publish import publish
 
 TABLES = ("financials", "rewards", "payouts", "session_tariffs", "location_tariffs", "dynamic_tariffs", "solar_energy")
+TABLES += ("utility_contracts", "messages")
 LISTS = ("users", "vehicles", "charging_locations", "sessions")
 CLOCKS_CHANGE = (at("2026-03-29T01:00"), at("2026-10-25T01:00"), at("2025-10-26T01:00"))
 CENT = Decimal("0.005")
@@ -249,6 +251,38 @@ def test_sessions_of_the_demo_tenant_are_explained(pulled):
     }
     reasons = [row["unmanaged_reason"] for row in facts]
     assert min(map(reasons.count, ("unknown_location", "missing_capability", "after_forced_end"))) > 5
+
+
+def personal_values(told: Told) -> set[str]:
+    """What names a person, a house or a meter, as text."""
+    found = {row[name] for row in told["users"] for name in ("firstName", "lastName", "email")}
+    found |= {
+        row["externalData"] for row in told["users"] if not re.fullmatch(r"[\w.:/#-]+", row["externalData"] or "")
+    }
+    for row in told["charging_locations"]:
+        found |= {row["address"][name] for name in ("street", "houseNumber", "postalCode")}
+        found |= {text for text in map(str, row["coordinates"].values()) if len(text) > 7}
+    found |= {row[name] for row in told["utility_contracts"] for name in ("contractNumber", "meterCode")}
+    found |= {row[name] for row in told["messages"] for name in ("title", "body")}
+    return found - {None, ""}
+
+
+def test_no_cell_of_the_published_file_holds_a_personal_value(pulled):
+    """Every column of every schema, lists and records inside too: no cell is such a value, none holds a long one."""
+    with duckdb.connect(str(pulled.settings.published_file.resolve()), read_only=True) as connection:
+        columns = connection.execute(
+            "select schema_name, table_name, column_name from duckdb_columns() where not internal"
+        ).fetchall()
+        cells = set()
+        for schema, table, column in columns:
+            held = connection.execute(f'select distinct "{column}"::varchar from "{schema}"."{table}"').fetchall()
+            cells |= {value for (value,) in held if value is not None}
+    assert {schema for schema, _, _ in columns} == {"marts", "ops"}
+    personal = personal_values(pulled.told)
+    assert len(personal) > 100
+    assert not personal & cells
+    text = "\n".join(cells)
+    assert [value for value in personal if len(value) > 7 and value in text] == []
 
 
 def test_no_good_row_of_the_second_tenant_is_warned_of(pulled):

@@ -15,11 +15,16 @@
 {% macro duckdb__days_before(instant, days) %}({{ instant }} - to_seconds({{ days }} * cast(86400 as double))){% endmacro %}
 {% macro spark__days_before(instant, days) %}({{ instant }} - make_dt_interval(0, 0, 0, {{ days }} * 86400)){% endmacro %}
 
+{# True where a text fits a regular expression, which says itself where it begins and ends. #}
+{% macro fits(text, pattern) %}{{ return(adapter.dispatch('fits', 'chargelake')(text, pattern)) }}{% endmacro %}
+{% macro duckdb__fits(text, pattern) %}regexp_matches({{ text }}, '{{ pattern }}'){% endmacro %}
+{% macro spark__fits(text, pattern) %}({{ text }} rlike '{{ pattern }}'){% endmacro %}
+
 {# True where a text is a UUID. #}
-{% macro is_uuid(text) %}{{ return(adapter.dispatch('is_uuid', 'chargelake')(text)) }}{% endmacro %}
-{% macro uuid_pattern() %}'^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'{% endmacro %}
-{% macro duckdb__is_uuid(text) %}regexp_matches({{ text }}, {{ uuid_pattern() }}){% endmacro %}
-{% macro spark__is_uuid(text) %}({{ text }} rlike {{ uuid_pattern() }}){% endmacro %}
+{% macro is_uuid(text) %}{{ fits(text, '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$') }}{% endmacro %}
+
+{# A tenant's own reference, where it is one word as CRM-1042; what has a blank or an @ may be anything, a person's too. #}
+{% macro reference_only(text) %}case when {{ fits(text, '^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,63}$') }} then {{ text }} end{% endmacro %}
 
 {# The first day of the month of a local time or day. #}
 {% macro month_of(local) %}cast({{ dbt.date_trunc('month', local) }} as date){% endmacro %}

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
+from dateutil.easter import easter as calendars_easter
 from hypothesis import given
 from hypothesis import strategies as st
 from support.demo_inside import inside, whole_world
 from support.demo_source import source_prices, source_rows
+from support.lake_tariffs import public_holidays
 
 from demo.world.build import build_world, end_of_day_ms, shift_until
 from demo.world.charging import bill, energy_by_segment
+from demo.world.holidays import easter, is_holiday
 from demo.world.prices import spot_price
 from demo.world.source import SourceSession, source_price
 from demo.world.tariffs import DAYS, Segment, Tariff, segments
@@ -333,3 +336,11 @@ def test_every_hour_has_the_price_of_its_weekday_in_the_source(year):
         quarters = [spot_price(hour_ms + i * 15 * MINUTE_MS, 15) for i in range(4)]
         assert sum(quarters) / 4 == pytest.approx(spot_price(hour_ms, 60), abs=1e-4)
     assert kept >= 366 * 24 - 2
+
+
+def test_holidays_are_those_of_the_calendar_and_of_the_warehouse():
+    assert [easter(year) for year in range(1900, 2200)] == [calendars_easter(year) for year in range(1900, 2200)]
+    theirs = {day for country, day in public_holidays() if country == "NO"}
+    days = (date(2015, 1, 1) + timedelta(days=n) for n in range(21 * 365 + 5))
+    assert {day for day in days if is_holiday(day)} == theirs
+    assert len(theirs) >= 21 * 11

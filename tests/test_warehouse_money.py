@@ -8,7 +8,6 @@ from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
@@ -247,34 +246,3 @@ def test_the_documentation_of_dbt_can_be_made(night, tmp_path):
     run_dbt(night[0], "docs", "generate", "--target-path", str(tmp_path))
     assert (tmp_path / "catalog.json").stat().st_size > 10_000
     assert not list(PROJECT_FOLDER.glob("target"))
-
-
-@pytest.mark.slow
-def test_on_the_demo_tenant_money_is_the_tenants(demo_warehouse):
-    """Monthly sums, benefits and payouts from the tenant's own JSON; all its places are in Norway."""
-    settings = demo_warehouse.settings
-    money, rewards, payouts = (demo_warehouse.truth(name) for name in ("financials", "rewards", "payouts"))
-    oslo = ZoneInfo("Europe/Oslo")
-    months: dict[tuple, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
-    begun = {}
-    for row in money:
-        begun[row["sessionId"]] = datetime.fromisoformat(row["startTime"]).astimezone(oslo).date().replace(day=1)
-        month = months[row["userId"], begun[row["sessionId"]], row["currency"]]
-        month["sessions"] += 1
-        month["energy_kwh"] += Decimal(str(row["chargedEnergy"]))
-        for ours, theirs in (("charge_costs", "chargeCosts"), ("savings", "savings")):
-            if row[theirs] is not None:
-                month[ours] += Decimal(str(row[theirs]))
-                month["benefits"] += Decimal(str(row[theirs])) if ours == "savings" else 0
-    for row in rewards:
-        month = months[row["userId"], begun[row["sessionId"]], row["currency"]]
-        for name in ("rewards", "benefits", *(["rewards_paid_out"] if row["isPaidOut"] else [])):
-            month[name] += Decimal(str(row["amount"]))
-    for row in payouts:
-        if row["status"] == "PaidOut":
-            paid = datetime.fromisoformat(row["createdAt"])
-            months[row["userId"], month_of(paid), row["currency"]]["paid_out"] += Decimal(str(row["amount"]))
-    assert_months(settings, {key: dict(month) for key, month in months.items()})
-    facts = rows_of(settings, "marts.fct_financials")
-    assert len(facts) == len(money)
-    assert all(row["agrees_with_session"] for row in facts)

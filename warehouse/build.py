@@ -42,6 +42,7 @@ create table if not exists state.pins (
     build_id varchar not null, table_name varchar not null, version bigint, files varchar[] not null
 );
 create table if not exists state.models_built (model varchar not null, build_id varchar not null);
+create or replace table state.rewritten_tables (table_name varchar not null);
 """
 
 
@@ -107,7 +108,10 @@ def prepare(settings: LakeSettings, full_refresh: bool = False) -> Preparation:
         connection.execute("begin")
         connection.execute(_STATE)
         for table in pinned.values():
-            create_relations(connection, table, frozenset(table.files) - _files_read(connection, table.name))
+            read_by_all, read_by_any = _files_read(connection, table.name)
+            create_relations(connection, table, frozenset(table.files) - read_by_all)
+            if read_by_any - frozenset(table.files):
+                connection.execute("insert into state.rewritten_tables values (?)", [table.name])
         connection.execute("delete from state.current_build")
         connection.execute("insert into state.current_build values (?, ?, false)", [build_id, fingerprint])
         connection.execute(
@@ -140,8 +144,8 @@ def record(settings: LakeSettings) -> None:
         connection.execute("update state.current_build set is_complete = true")
 
 
-def _files_read(connection: duckdb.DuckDBPyConnection, table_name: str) -> frozenset[str]:
-    """Files that every model has read. Where models are apart, the union of what any lacks is offered to all."""
+def _files_read(connection: duckdb.DuckDBPyConnection, table_name: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Files that every model has read, and those that any has. Where models are apart, all get what any lacks."""
     rows = connection.execute(
         """
         select coalesce(pins.files, []) from (select distinct build_id from state.models_built) as built
@@ -149,9 +153,8 @@ def _files_read(connection: duckdb.DuckDBPyConnection, table_name: str) -> froze
         """,
         [table_name],
     ).fetchall()
-    if not rows:
-        return frozenset()
-    return frozenset.intersection(*(frozenset(files) for (files,) in rows))
+    read = [frozenset(files) for (files,) in rows]
+    return frozenset.intersection(*read) if read else frozenset(), frozenset().union(*read)
 
 
 def _fingerprint(settings: LakeSettings, pinned: dict[str, TableSnapshot]) -> str:

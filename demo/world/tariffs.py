@@ -12,14 +12,13 @@ from functools import cache
 from itertools import pairwise
 
 from demo.world.draw import Draw
+from demo.world.holidays import is_holiday
 from demo.world.prices import spot_price
 from demo.world.times import HOUR_MS, MINUTE_MS, local
 
 CURRENCY = "NOK"
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 WORKDAYS, WEEKEND = DAYS[:5], DAYS[5:]
-HOLIDAYS = frozenset({(1, 1), (5, 1), (5, 17), (12, 25), (12, 26)})
-"""(month, day) on which holiday intervals hold, where a tariff has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +130,13 @@ def segments(tariff: Tariff, start_ms: int, end_ms: int) -> list[Segment]:
 def _type_at(tariff: Tariff, hour_ms: int) -> str:
     if len(tariff.prices) == 1:
         return next(iter(tariff.prices))
-    month_day, weekday, hour = _wall(hour_ms)
-    holiday = tariff.holiday_intervals is not None and month_day in HOLIDAYS
-    intervals = tariff.holiday_intervals if holiday and tariff.holiday_intervals else tariff.intervals
+    day_is_holiday, weekday, hour = _wall(hour_ms)
+    intervals = (tariff.holiday_intervals if day_is_holiday else None) or tariff.intervals
     return next(i.type for i in intervals if i.from_hour <= hour < i.to_hour and weekday in i.days)
 
 
 @cache
-def _wall(hour_ms: int) -> tuple[tuple[int, int], str, int]:
-    """(month, day), weekday and hour that clocks in Oslo show. Oslo is whole hours from UTC."""
+def _wall(hour_ms: int) -> tuple[bool, str, int]:
+    """Whether it is a public holiday, weekday and hour that clocks in Oslo show. Oslo is whole hours from UTC."""
     wall = local(hour_ms - hour_ms % HOUR_MS)
-    return (wall.month, wall.day), DAYS[wall.weekday()], wall.hour
+    return is_holiday(wall.date()), DAYS[wall.weekday()], wall.hour

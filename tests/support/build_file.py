@@ -1,6 +1,9 @@
-"""A finished build file without a run of dbt, for tests of what comes after it."""
+"""A finished build file without a run of dbt, and one that dbt cannot finish."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import duckdb
 
@@ -21,3 +24,19 @@ def finish_build(settings: LakeSettings, generation: int, rows: int = 5000) -> N
         connection.execute(f"create table personal.users as select '{PERSON}' as email")
         connection.execute("comment on table marts.a is 'What the person''s a is'")
         connection.execute("comment on column marts.a.i is 'Count, kWh'")
+
+
+@contextmanager
+def obstructed(settings: LakeSettings, model: str) -> Iterator[None]:
+    """No build can note that this model was built: dbt fails there, when what comes before it has been built."""
+    with duckdb.connect(str(settings.build_file)) as connection:
+        connection.execute("alter table state.models_built rename to models_built_before")
+        connection.execute(
+            f"create table state.models_built (model varchar check (model <> '{model}'), build_id varchar not null)"
+        )
+        connection.execute(f"insert into state.models_built from state.models_built_before where model <> '{model}'")
+    yield
+    with duckdb.connect(str(settings.build_file)) as connection:
+        connection.execute("create or replace table state.models_built_before as from state.models_built")
+        connection.execute("drop table state.models_built")
+        connection.execute("alter table state.models_built_before rename to models_built")

@@ -32,6 +32,8 @@ PERSONAL_VALUES = {
     "email": "gunhildur.personal@mail.invalid",
     "address_street": "Verysecretstreet Personal",
     "address_house_number": "77-Personal",
+    "address_postal_code": "7010-Personal",
+    "external_data": "Gunhildur with the cat, Personal",
     "coordinates_latitude": 63.4301231,
     "coordinates_longitude": 10.3987654,
     "contract_number": "C-4711-Personal",
@@ -175,7 +177,7 @@ class Tenant:
 
     def user(self) -> Row:
         created = at("2025-01-01") + timedelta(days=self.random.randrange(300))
-        personal = {name: PERSONAL_VALUES[name] for name in ("first_name", "last_name", "email")}
+        personal = {name: PERSONAL_VALUES[name] for name in ("first_name", "last_name", "email", "external_data")}
         return {"id": self.identifier(), "locale": "nb", "default_country": "NO", "created_at": created} | personal
 
     def vehicle(self) -> Row:
@@ -196,7 +198,6 @@ class Tenant:
             "user_id": self.random.choice(self.users)["id"],
             "address_country": country,
             "address_city": "Trondheim",
-            "address_postal_code": "7010",
             "created_at": at("2025-02-01"),
             "updated_at": at("2025-02-01"),
         } | {name: value for name, value in PERSONAL_VALUES.items() if name.startswith(("address", "coordinates"))}

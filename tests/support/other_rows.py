@@ -7,7 +7,20 @@ that is and what an answer looks like (other_under.py).
 from collections import defaultdict
 
 from support.other_tenant import OtherTenant, stamp
-from support.other_world import DAY, DYNAMIC, ESTIMATED, HOUR, chance, floor, kinds_of, moment, price, price_step, sun
+from support.other_world import (
+    DAY,
+    DYNAMIC,
+    ESTIMATED,
+    HOUR,
+    chance,
+    floor,
+    kinds_of,
+    moment,
+    money,
+    price,
+    price_step,
+    sun,
+)
 
 ACTUAL = 20 * HOUR
 """So far ahead prices are known."""
@@ -67,11 +80,8 @@ class Holdings(OtherTenant):
         name = ids["chargingLocationId"]
         if kinds_of(self.tariffs.get(name)) != DYNAMIC:
             return []
-        currency, step, known = (
-            self.tariffs[name]["tariffs"][0]["currency"] or None,
-            price_step(name),
-            self.now + ACTUAL,
-        )
+        # Only the tariff's layer is told to do without a currency where it is dynamic; a slot's price has one.
+        currency, step, known = money(self.rows["charging-locations"][name])[0], price_step(name), self.now + ACTUAL
         return [
             {
                 "startTime": stamp(at), "endTime": stamp(at + step), "price": price(name, at, is_forecast=at >= known),

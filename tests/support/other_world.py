@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
+from support.lake_tariffs import public_holidays
 from support.other_tenant import location_row, new_id, session, stamp, user_row, vehicle_row
 
 COUNTRIES = {
@@ -119,9 +120,12 @@ def session_tariffs(location, tariff, start, end):
         else:
             local = at.astimezone(zone)
             day, time = local.weekday(), local.strftime("%H:%M")
+            layout = LAYOUTS[kinds]
+            if tariff["holidayTariffIntervals"] and (location["address"]["country"], local.date()) in public_holidays():
+                layout = (("00:00", "24:00", 0, 7, layout[-1][-1]),)
             kind, cost = next(
                 prices[word.lower()]
-                for since, until, first, last, word in LAYOUTS[kinds]
+                for since, until, first, last, word in layout
                 if first <= day < last and since <= time < until
             )
         if rows and (rows[-1]["tariffType"], rows[-1]["price"]) == (kind, cost):

@@ -15,25 +15,16 @@
 {% macro duckdb__days_before(instant, days) %}({{ instant }} - to_seconds({{ days }} * cast(86400 as double))){% endmacro %}
 {% macro spark__days_before(instant, days) %}({{ instant }} - make_dt_interval(0, 0, 0, {{ days }} * 86400)){% endmacro %}
 
-{#
-    Sum of a double that does not depend on the order in which threads meet the rows: two builds of the same rows
-    must be equal to the last bit. Summed exactly, as decimals of nine places; where an absurd value does not fit,
-    the group falls back to the engine's own sum.
-#}
-{% macro stable_sum(value) %}{{ return(adapter.dispatch('stable_sum', 'chargelake')(value)) }}{% endmacro %}
-{% macro default__stable_sum(value) %}
-    case
-        when count({{ value }}) = count(try_cast({{ value }} as decimal(28, 9)))
-            then cast(sum(try_cast({{ value }} as decimal(28, 9))) as double)
-        else sum({{ value }})
-    end
-{%- endmacro %}
+{# True where a text fits a regular expression, which says itself where it begins and ends. #}
+{% macro fits(text, pattern) %}{{ return(adapter.dispatch('fits', 'chargelake')(text, pattern)) }}{% endmacro %}
+{% macro duckdb__fits(text, pattern) %}regexp_matches({{ text }}, '{{ pattern }}'){% endmacro %}
+{% macro spark__fits(text, pattern) %}({{ text }} rlike '{{ pattern }}'){% endmacro %}
 
 {# True where a text is a UUID. #}
-{% macro is_uuid(text) %}{{ return(adapter.dispatch('is_uuid', 'chargelake')(text)) }}{% endmacro %}
-{% macro uuid_pattern() %}'^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'{% endmacro %}
-{% macro duckdb__is_uuid(text) %}regexp_matches({{ text }}, {{ uuid_pattern() }}){% endmacro %}
-{% macro spark__is_uuid(text) %}({{ text }} rlike {{ uuid_pattern() }}){% endmacro %}
+{% macro is_uuid(text) %}{{ fits(text, '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$') }}{% endmacro %}
+
+{# A tenant's own reference, where it is one word as CRM-1042; what has a blank or an @ may be anything, a person's too. #}
+{% macro reference_only(text) %}case when {{ fits(text, '^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,63}$') }} then {{ text }} end{% endmacro %}
 
 {# The first day of the month of a local time or day. #}
 {% macro month_of(local) %}cast({{ dbt.date_trunc('month', local) }} as date){% endmacro %}
@@ -65,7 +56,7 @@
 {# In a select list: one row for each integer from first to last, which is not below first. #}
 {% macro each_integer(first, last) %}{{ return(adapter.dispatch('each_integer', 'chargelake')(first, last)) }}{% endmacro %}
 {% macro duckdb__each_integer(first, last) %}unnest(range({{ first }}, {{ last }} + 1)){% endmacro %}
-{% macro spark__each_integer(first, last) %}explode(sequence({{ first }}, {{ last }})){% endmacro %}
+{% macro spark__each_integer(first, last) %}explode(sequence(cast({{ first }} as bigint), cast({{ last }} as bigint))){% endmacro %}
 
 {# In a select list: one row for each element of a list; none for an empty one or null. #}
 {% macro each_element(list) %}{{ return(adapter.dispatch('each_element', 'chargelake')(list)) }}{% endmacro %}
@@ -75,7 +66,7 @@
 {# Number of elements of a list, 0 where it is null. #}
 {% macro list_length(list) %}{{ return(adapter.dispatch('list_length', 'chargelake')(list)) }}{% endmacro %}
 {% macro duckdb__list_length(list) %}coalesce(len({{ list }}), 0){% endmacro %}
-{% macro spark__list_length(list) %}coalesce(cardinality({{ list }}), 0){% endmacro %}
+{% macro spark__list_length(list) %}case when {{ list }} is null then 0 else size({{ list }}) end{% endmacro %}
 
 {% macro is_in_list(list, value) %}{{ return(adapter.dispatch('is_in_list', 'chargelake')(list, value)) }}{% endmacro %}
 {% macro duckdb__is_in_list(list, value) %}list_contains({{ list }}, {{ value }}){% endmacro %}

@@ -14,12 +14,12 @@
     from {{ relation }} as changelog
 {% endmacro %}
 
-{# Drops the history of every session that was committed since the last build, or that the lake no longer holds. #}
+{# The history of a session may have changed where it was committed since the last build, or is no longer held. #}
 {% macro forget_changed_histories() %}
     {% if is_incremental() %}
-        delete from {{ this }}
-        where
-            session_id in (select id from {{ changed_keys('sessions') }})
-            or session_id not in (select id from {{ source('lake', 'sessions') }} where id is not null)
+        {{ forget_stale('session_id', [
+            'session_id in (select id from ' ~ changed_keys('sessions') ~ ')',
+            is_gone('session_id', 'sessions', 'id')
+        ]) }}
     {% endif %}
 {% endmacro %}

@@ -1,26 +1,24 @@
 {# What fct_sessions needs beside its query. #}
 
 {#
-    Drops every row of fct_sessions that may no longer be right: its key, its prices, its location, its car or its
-    car's settings were committed since the last build, it was provisional (the correction range moves on), the lake
-    no longer holds its key, or it comes soon after a session ended by force that has changed.
-    Runs in the transaction that then inserts what is missing.
+    Why a row of fct_sessions may no longer be right: its key, its prices, its location, its car or its car's settings
+    were committed since the last build, it was provisional (the correction range moves on), the lake no longer holds its
+    key, or it comes soon after a session ended by force that has changed.
 #}
 {% macro forget_stale_sessions() %}
     {% if is_incremental() %}
-        delete from {{ this }}
-        where
-            is_provisional
-            or session_id in (select id from {{ changed_keys('sessions') }})
-            or session_id in (select session_id from {{ changed_keys('session_tariffs') }})
-            or charging_location_id in (select id from {{ changed_keys('charging_locations') }})
-            or vehicle_id in (select id from {{ changed_keys('vehicles') }})
-            or vehicle_id in (select vehicle_id from {{ changed_keys('charge_settings') }})
-            or session_id not in (select id from {{ source('lake', 'sessions') }} where id is not null)
-            or session_id in (
-                select session_id
-                from ({{ forced_end_pairs(changed_forced_ends(), 'select ' ~ plugged_columns() ~ ' from ' ~ this) }}) as pairs
-            )
+        {{ forget_stale('session_id', [
+            'is_provisional',
+            'session_id in (select id from ' ~ changed_keys('sessions') ~ ')',
+            'session_id in (select session_id from ' ~ changed_keys('session_tariffs') ~ ')',
+            'charging_location_id in (select id from ' ~ changed_keys('charging_locations') ~ ')',
+            'vehicle_id in (select id from ' ~ changed_keys('vehicles') ~ ')',
+            'vehicle_id in (select vehicle_id from ' ~ changed_keys('charge_settings') ~ ')',
+            is_gone('session_id', 'sessions', 'id'),
+            'session_id in (select session_id from (' ~ forced_end_pairs(
+                changed_forced_ends(), 'select ' ~ plugged_columns() ~ ' from ' ~ this
+            ) ~ ') as pairs)'
+        ]) }}
     {% endif %}
 {% endmacro %}
 
@@ -32,7 +30,7 @@
         status = 'ForceEnded'
         and (
             session_id in (select id from {{ changed_keys('sessions') }})
-            or session_id not in (select id from {{ source('lake', 'sessions') }} where id is not null)
+            {% if files_have_gone('sessions') %}or {{ is_gone('session_id', 'sessions', 'id') }}{% endif %}
         )
     union all
     select id as session_id, user_id, vehicle_id, charging_location_id, start_time as started_at, end_time as ended_at

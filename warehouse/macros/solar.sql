@@ -1,22 +1,18 @@
 {# What the models of solar energy need beside their queries. #}
 
 {#
-    Drops every row of fct_solar_energy that may no longer be right: it or its location was committed since the last
-    build, it was provisional, or the lake no longer holds its key.
+    Why a row of fct_solar_energy may no longer be right: it or its location was committed since the last build, it was
+    provisional, or the lake no longer holds its key.
 #}
 {% macro forget_stale_solar_energy() %}
     {% if is_incremental() %}
-        delete from {{ this }}
-        where
-            is_provisional
-            or (charging_location_id, started_at) in (
-                select charging_location_id, start_time from {{ changed_keys('solar_energy') }}
-            )
-            or charging_location_id in (select id from {{ changed_keys('charging_locations') }})
-            or (charging_location_id, started_at) not in (
-                select charging_location_id, start_time from {{ source('lake', 'solar_energy') }}
-                where charging_location_id is not null and start_time is not null
-            )
+        {%- set keys, lake_keys = 'charging_location_id, started_at', 'charging_location_id, start_time' %}
+        {{ forget_stale(keys, [
+            'is_provisional',
+            '(' ~ keys ~ ') in (select ' ~ lake_keys ~ ' from ' ~ changed_keys('solar_energy') ~ ')',
+            'charging_location_id in (select id from ' ~ changed_keys('charging_locations') ~ ')',
+            is_gone(keys, 'solar_energy', lake_keys)
+        ]) }}
     {% endif %}
 {% endmacro %}
 

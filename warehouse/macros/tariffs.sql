@@ -2,7 +2,12 @@
 
 {# Minute of the day of a wall-clock time `HH:mm`; `24:00` is 1440, null where it cannot be read. #}
 {% macro minute_of_day(text) -%}
-    try_cast(split_part({{ text }}, ':', 1) as integer) * 60 + try_cast(split_part({{ text }}, ':', 2) as integer)
+    case
+        when
+            try_cast(split_part({{ text }}, ':', 1) as integer) between 0 and 24
+            and try_cast(split_part({{ text }}, ':', 2) as integer) between 0 and 59
+            then try_cast(split_part({{ text }}, ':', 1) as integer) * 60 + try_cast(split_part({{ text }}, ':', 2) as integer)
+    end
 {%- endmacro %}
 
 {# The columns of stg_session_tariffs, from rows of the lake's session_tariffs. #}
@@ -18,34 +23,28 @@
     _synced_at as synced_at
 {% endmacro %}
 
-{# Drops every row of fct_session_tariffs whose session had a price committed since the last build, or holds none. #}
+{# The prices of a session are made anew where one was committed since the last build, or none is held any more. #}
 {% macro forget_stale_session_tariffs() %}
     {% if is_incremental() %}
-        delete from {{ this }}
-        where
-            session_id in (select session_id from {{ changed_keys('session_tariffs') }})
-            or session_id not in (
-                select session_id from {{ source('lake', 'session_tariffs') }} where session_id is not null
-            )
+        {{ forget_stale('session_id', [
+            'session_id in (select session_id from ' ~ changed_keys('session_tariffs') ~ ')',
+            is_gone('session_id', 'session_tariffs', 'session_id')
+        ]) }}
     {% endif %}
 {% endmacro %}
 
 {#
-    Drops every row of fct_dynamic_prices that may no longer be right: its slot or its location was committed since
-    the last build, or the lake no longer holds the slot.
+    Why a row of fct_dynamic_prices may no longer be right: its slot or its location was committed since the last build,
+    or the lake no longer holds the slot.
 #}
 {% macro forget_stale_dynamic_prices() %}
     {% if is_incremental() %}
-        delete from {{ this }}
-        where
-            (charging_location_id, started_at) in (
-                select charging_location_id, start_time from {{ changed_keys('dynamic_tariffs') }}
-            )
-            or charging_location_id in (select id from {{ changed_keys('charging_locations') }})
-            or (charging_location_id, started_at) not in (
-                select charging_location_id, start_time from {{ source('lake', 'dynamic_tariffs') }}
-                where charging_location_id is not null and start_time is not null
-            )
+        {%- set keys, lake_keys = 'charging_location_id, started_at', 'charging_location_id, start_time' %}
+        {{ forget_stale(keys, [
+            '(' ~ keys ~ ') in (select ' ~ lake_keys ~ ' from ' ~ changed_keys('dynamic_tariffs') ~ ')',
+            'charging_location_id in (select id from ' ~ changed_keys('charging_locations') ~ ')',
+            is_gone(keys, 'dynamic_tariffs', lake_keys)
+        ]) }}
     {% endif %}
 {% endmacro %}
 
@@ -220,7 +219,10 @@ in_slots as (
         greatest(weekly.from_ms, coalesce(slots.from_ms, weekly.from_ms)) as from_ms,
         least(weekly.until_ms, coalesce(slots.until_ms, weekly.until_ms)) as until_ms,
         case when slots.from_ms is not null then slots.price_per_kwh else weekly.price_per_kwh end as price_per_kwh,
-        case when slots.from_ms is not null then slots.currency else weekly.currency end as currency
+        case
+            when slots.from_ms is not null then slots.currency
+            when weekly.dynamic_location_id is null then weekly.currency
+        end as currency
     from weekly
     left join slots
         on

@@ -1,7 +1,12 @@
 -- Sums agree between the grains, currency by currency; energy up to the last bits of a double.
 {{ config(meta={'dagster': {'ref': {'name': 'agg_daily_kpis'}}}) -}}
 with facts as (
-    select currency, count(*) as sessions, coalesce(sum(energy_kwh), 0) as energy_kwh, sum(charge_costs) as charge_costs
+    select
+        currency,
+        count(*) as sessions,
+        coalesce({{ stable_sum('energy_kwh') }}, 0) as energy_kwh,
+        coalesce({{ sum_of_money('charge_costs') }}, 0) as charge_costs,
+        coalesce({{ sum_of_money('savings') }}, 0) as savings
     from {{ ref('fct_sessions') }}
     group by currency
 ),
@@ -11,20 +16,31 @@ kpis as (
         currency,
         sum(sessions) as sessions,
         coalesce(sum(energy_kwh), 0) as energy_kwh,
-        sum(charge_costs) as charge_costs
+        coalesce(sum(charge_costs), 0) as charge_costs,
+        coalesce(sum(savings), 0) as savings
     from {{ ref('agg_daily_kpis') }}
     group by currency
+),
+
+{#- Added with opposite signs, so that a currency that is null meets itself. #}
+both_grains as (
+    select currency, sessions, energy_kwh, charge_costs, savings
+    from facts
+    union all
+    select currency, -sessions, -energy_kwh, -charge_costs, -savings
+    from kpis
 )
 
 select
-    facts.currency,
-    facts.sessions as fact_sessions,
-    kpis.sessions as kpi_sessions,
-    facts.energy_kwh as fact_kwh,
-    kpis.energy_kwh as kpi_kwh
-from facts
-full outer join kpis on coalesce(facts.currency, '') = coalesce(kpis.currency, '')
-where
-    coalesce(facts.sessions, 0) <> coalesce(kpis.sessions, 0)
-    or coalesce(facts.charge_costs, 0) <> coalesce(kpis.charge_costs, 0)
-    or abs(facts.energy_kwh - kpis.energy_kwh) > 1e-9 * (1 + abs(facts.energy_kwh))
+    currency,
+    sum(sessions) as sessions_missing,
+    sum(energy_kwh) as kwh_missing,
+    sum(charge_costs) as costs_missing,
+    sum(savings) as savings_missing
+from both_grains
+group by currency
+having
+    sum(sessions) <> 0
+    or sum(charge_costs) <> 0
+    or sum(savings) <> 0
+    or abs(sum(energy_kwh)) > 1e-9 * (1 + sum(abs(energy_kwh)))

@@ -1,7 +1,7 @@
 -- Production of the days and of the months is that of the intervals; energy up to the last bits of a double.
 {{ config(meta={'dagster': {'ref': {'name': 'agg_daily_solar'}}}) -}}
 with intervals as (
-    select charging_location_id, count(*) as intervals, coalesce(sum(energy_kwh), 0) as energy_kwh
+    select charging_location_id, count(*) as intervals, coalesce({{ stable_sum('energy_kwh') }}, 0) as energy_kwh
     from {{ ref('fct_solar_energy') }}
     group by charging_location_id
 ),
@@ -28,5 +28,5 @@ left join days on intervals.charging_location_id = days.charging_location_id
 left join months on intervals.charging_location_id = months.charging_location_id
 where
     intervals.intervals <> coalesce(days.intervals, 0)
-    or abs(intervals.energy_kwh - coalesce(days.energy_kwh, 0)) > 1e-9 * (1 + intervals.energy_kwh)
-    or abs(intervals.energy_kwh - coalesce(months.energy_kwh, 0)) > 1e-9 * (1 + intervals.energy_kwh)
+    or abs(intervals.energy_kwh - coalesce(days.energy_kwh, 0)) > 1e-9 * (1 + abs(intervals.energy_kwh))
+    or abs(intervals.energy_kwh - coalesce(months.energy_kwh, 0)) > 1e-9 * (1 + abs(intervals.energy_kwh))

@@ -1,7 +1,12 @@
 -- Sums agree between the grains, each amount by its own currency; energy up to the last bits of a double.
 {{ config(meta={'dagster': {'ref': {'name': 'agg_monthly_user_benefits'}}}) -}}
 with amounts as (
-    select currency, count(*) as sessions, sum(energy_kwh) as energy_kwh, sum(charge_costs) as costs, sum(savings) as savings
+    select
+        currency,
+        count(*) as sessions,
+        coalesce({{ stable_sum('energy_kwh') }}, 0) as energy_kwh,
+        coalesce({{ sum_of_money('charge_costs') }}, 0) as costs,
+        coalesce({{ sum_of_money('savings') }}, 0) as savings
     from {{ ref('fct_financials') }}
     group by currency
 ),
@@ -9,10 +14,9 @@ with amounts as (
 earned as (
     select
         reward_currency as currency,
-        sum(reward_amount) as rewards,
-        sum(case when is_reward_paid_out then reward_amount end) as rewards_paid_out
+        coalesce({{ sum_of_money('reward_amount') }}, 0) as rewards,
+        coalesce({{ sum_of_money('case when is_reward_paid_out then reward_amount end') }}, 0) as rewards_paid_out
     from {{ ref('fct_financials') }}
-    where reward_amount is not null
     group by reward_currency
 ),
 
@@ -20,29 +24,40 @@ months as (
     select
         currency,
         sum(sessions) as sessions,
-        sum(energy_kwh) as energy_kwh,
-        sum(charge_costs) as costs,
-        sum(savings) as savings,
-        sum(rewards) as rewards,
-        sum(benefits) as benefits,
-        sum(rewards_paid_out) as rewards_paid_out
+        coalesce(sum(energy_kwh), 0) as energy_kwh,
+        coalesce(sum(charge_costs), 0) as costs,
+        coalesce(sum(savings), 0) as savings,
+        coalesce(sum(rewards), 0) as rewards,
+        coalesce(sum(benefits), 0) as benefits,
+        coalesce(sum(rewards_paid_out), 0) as rewards_paid_out
     from {{ ref('agg_monthly_user_benefits') }}
     group by currency
+),
+
+{#- Added with opposite signs, so that a currency that is null meets itself. #}
+both_grains as (
+    select currency, sessions, energy_kwh, costs, savings, 0 as rewards, savings as benefits, 0 as rewards_paid_out
+    from amounts
+    union all
+    select currency, 0 as sessions, 0 as energy_kwh, 0 as costs, 0 as savings, rewards, rewards as benefits, rewards_paid_out
+    from earned
+    union all
+    select currency, -sessions, -energy_kwh, -costs, -savings, -rewards, -benefits, -rewards_paid_out
+    from months
 )
 
 select
-    months.currency,
-    amounts.sessions as fact_sessions,
-    months.sessions as month_sessions,
-    months.benefits as month_benefits
-from months
-full outer join amounts on coalesce(months.currency, '') = coalesce(amounts.currency, '')
-full outer join earned on coalesce(months.currency, amounts.currency, '') = coalesce(earned.currency, '')
-where
-    coalesce(months.sessions, 0) <> coalesce(amounts.sessions, 0)
-    or coalesce(months.costs, 0) <> coalesce(amounts.costs, 0)
-    or coalesce(months.savings, 0) <> coalesce(amounts.savings, 0)
-    or coalesce(months.rewards, 0) <> coalesce(earned.rewards, 0)
-    or coalesce(months.rewards_paid_out, 0) <> coalesce(earned.rewards_paid_out, 0)
-    or coalesce(months.benefits, 0) <> coalesce(amounts.savings, 0) + coalesce(earned.rewards, 0)
-    or abs(coalesce(months.energy_kwh, 0) - coalesce(amounts.energy_kwh, 0)) > 1e-9 * (1 + abs(coalesce(months.energy_kwh, 0)))
+    currency,
+    sum(sessions) as sessions_missing,
+    sum(energy_kwh) as kwh_missing,
+    sum(benefits) as benefits_missing
+from both_grains
+group by currency
+having
+    sum(sessions) <> 0
+    or sum(costs) <> 0
+    or sum(savings) <> 0
+    or sum(rewards) <> 0
+    or sum(benefits) <> 0
+    or sum(rewards_paid_out) <> 0
+    or abs(sum(energy_kwh)) > 1e-9 * (1 + sum(abs(energy_kwh)))

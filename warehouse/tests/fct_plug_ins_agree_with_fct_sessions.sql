@@ -1,12 +1,12 @@
 -- No session is lost or counted twice, and energy adds up, up to the last bits of a double.
 {{ config(meta={'dagster': {'ref': {'name': 'fct_plug_ins'}}}) -}}
 with plug_ins as (
-    select sum(sessions) as sessions, coalesce(sum(energy_kwh), 0) as energy_kwh
+    select sum(sessions) as sessions, coalesce({{ stable_sum('energy_kwh') }}, 0) as energy_kwh
     from {{ ref('fct_plug_ins') }}
 ),
 
 facts as (
-    select count(*) as sessions, coalesce(sum(energy_kwh), 0) as energy_kwh
+    select count(*) as sessions, coalesce({{ stable_sum('energy_kwh') }}, 0) as energy_kwh
     from {{ ref('fct_sessions') }}
 )
 

@@ -5,8 +5,8 @@ with earned as (
     select
         user_id,
         reward_currency as currency,
-        sum(reward_amount) as total_amount,
-        sum(case when is_reward_paid_out then reward_amount else 0 end) as paid_out_amount
+        {{ sum_of_money('reward_amount') }} as total_amount,
+        {{ sum_of_money('case when is_reward_paid_out then reward_amount else 0 end') }} as paid_out_amount
     from {{ ref('fct_financials') }}
     where reward_amount is not null
     group by user_id, reward_currency

@@ -36,8 +36,8 @@ summed as (
         {{ stable_sum('flexible_hours') }} as flexible_hours,
         {{ stable_sum('case when off_peak_share is not null then energy_kwh end') }} as tariff_energy_kwh,
         {{ stable_sum('off_peak_share * energy_kwh') }} as off_peak_energy_kwh,
-        sum(charge_costs) as charge_costs,
-        sum(savings) as savings,
+        {{ sum_of_money('charge_costs') }} as charge_costs,
+        {{ sum_of_money('savings') }} as savings,
         sum(case when is_provisional then 1 else 0 end) as provisional_sessions
     from sessions
     group by local_date, country, vehicle_brand, currency
@@ -63,7 +63,7 @@ select
     cast(tariff_energy_kwh as double) as tariff_energy_kwh,
     cast(off_peak_energy_kwh as double) as off_peak_energy_kwh_estimate,
     case when tariff_energy_kwh > 0 then off_peak_energy_kwh / tariff_energy_kwh end as off_peak_energy_share_estimate,
-    cast(charge_costs as decimal(38, 9)) as charge_costs,
-    cast(savings as decimal(38, 9)) as savings,
+    charge_costs,
+    savings,
     cast(provisional_sessions as bigint) as provisional_sessions
 from summed

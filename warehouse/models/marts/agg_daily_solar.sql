@@ -5,6 +5,7 @@
     To find overlaps without comparing every session of a place with every hour, both are listed under each UTC day that
     they touch and meet on the day on which the overlap begins.
 #}
+{%- set day = 86400000 %}
 with production as (
     select
         charging_location_id,
@@ -15,7 +16,8 @@ with production as (
         energy_kwh,
         duration_minutes,
         is_provisional,
-        cast({{ local_time('started_at', "'UTC'") }} as date) as first_utc_date
+        {{ span_number(epoch_millis('started_at'), day) }} as first_day,
+        {{ span_number(epoch_millis('ended_at'), day) }} as last_day
     from {{ ref('fct_solar_energy') }}
 ),
 
@@ -41,7 +43,7 @@ spread as (
         energy_kwh,
         is_provisional
     from {{ ref('fct_sessions') }}
-    where energy_kwh is not null and duration_minutes > 0
+    where {{ plausible('energy_kwh') }} >= 0 and duration_minutes > 0
 ),
 
 charging as (
@@ -53,9 +55,9 @@ charging as (
         sessions.energy_kwh,
         {{ minutes_between('sessions.started_at', 'sessions.ended_at') }} as duration_minutes,
         sessions.is_provisional,
-        cast({{ local_time('sessions.started_at', "'UTC'") }} as date) as first_utc_date,
-        cast({{ local_time('greatest(sessions.started_at, sites.known_from)', "'UTC'") }} as date) as first_day,
-        cast({{ local_time('least(sessions.ended_at, sites.known_until)', "'UTC'") }} as date) as last_day
+        {{ span_number(epoch_millis('sessions.started_at'), day) }} as first_day,
+        {{ span_number(epoch_millis('greatest(sessions.started_at, sites.known_from)'), day) }} as first_known_day,
+        {{ span_number(epoch_millis('least(sessions.ended_at, sites.known_until)'), day) }} as last_known_day
     from spread as sessions
     inner join sites
         on
@@ -67,16 +69,21 @@ charging as (
 charging_days as (
     select
         charging.*,
-        {{ each_day('first_day', 'last_day') }} as utc_date
+        {{ each_integer('first_known_day', 'last_known_day') }} as utc_day
     from charging
 ),
 
+{#- Nearly every interval lies within one day; only the others need to be listed by a function, which is slow. #}
 production_days as (
+    select production.*, first_day as utc_day
+    from production
+    where duration_minutes > 0 and {{ plausible('energy_kwh') }} >= 0
+    union all
     select
         production.*,
-        {{ each_day('first_utc_date', 'cast(' ~ local_time('ended_at', "'UTC'") ~ ' as date)') }} as utc_date
+        {{ each_integer('first_day + 1', 'last_day') }} as utc_day
     from production
-    where duration_minutes > 0 and energy_kwh is not null
+    where duration_minutes > 0 and {{ plausible('energy_kwh') }} >= 0 and first_day < last_day
 ),
 
 met as (
@@ -95,8 +102,8 @@ met as (
     inner join charging_days as charging
         on
             production.charging_location_id = charging.charging_location_id
-            and production.utc_date = charging.utc_date
-            and production.utc_date = greatest(production.first_utc_date, charging.first_utc_date)
+            and production.utc_day = charging.utc_day
+            and production.utc_day = greatest(production.first_day, charging.first_day)
     where production.started_at < charging.ended_at and charging.started_at < production.ended_at
 ),
 

@@ -2,7 +2,6 @@
 select
     locations.charging_location_id,
     locations.user_id,
-    locations.postal_code,
     locations.city,
     locations.region,
     locations.country,

@@ -69,6 +69,7 @@ daily as (
     from intervals
     inner join named_weekdays
         on {{ list_length('intervals.days') }} = 0 or {{ is_in_list('intervals.days', 'named_weekdays.name') }}
+    where intervals.start_minute is not null and intervals.end_minute is not null
 ),
 
 cut_at_midnight as (

@@ -1,7 +1,7 @@
 select
     user_id,
     locale,
-    external_data,
+    {{ reference_only('external_data') }} as external_reference,
     default_country,
     agreement_ids,
     created_at,

@@ -51,8 +51,11 @@ stepped as (
         quarterly.time_zone,
         quarterly.millis,
         quarterly.offset_minutes,
-        lag(quarterly.offset_minutes, 1, daily.offset_minutes) over (
-            partition by quarterly.time_zone, quarterly.day order by quarterly.millis
+        coalesce(
+            lag(quarterly.offset_minutes) over (
+                partition by quarterly.time_zone, quarterly.day order by quarterly.millis
+            ),
+            daily.offset_minutes
         ) as earlier_offset_minutes
     from quarterly
     inner join daily on quarterly.time_zone = daily.time_zone and quarterly.day = daily.day

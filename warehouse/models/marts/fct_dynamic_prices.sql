@@ -1,4 +1,4 @@
-{# Incremental like fct_sessions: stale slots go (forget_stale_dynamic_prices), then every slot that is missing comes. #}
+{# Incremental like fct_sessions: stale slots go (forget_stale_dynamic_prices), these and new ones are made anew. #}
 {{ config(materialized='incremental', incremental_strategy='append', pre_hook='{{ forget_stale_dynamic_prices() }}') }}
 
 with versions as (
@@ -21,10 +21,8 @@ with versions as (
         ) as rank_within_type
     from {{ source('lake', 'dynamic_tariffs') }} as changelog
     {% if is_incremental() %}
-        where not exists (
-            select 1
-            from {{ this }} as fact
-            where fact.charging_location_id = changelog.charging_location_id and fact.started_at = changelog.start_time
+        where (changelog.charging_location_id, changelog.start_time) in (
+            {{ keys_to_make('charging_location_id, started_at', ['dynamic_tariffs'], 'charging_location_id, start_time') }}
         )
     {% endif %}
 ),
@@ -94,7 +92,11 @@ select
     end as currency,
     case
         when placed.forecast_currency is not distinct from placed.actual_currency
-            then placed.forecast_price_per_kwh - placed.actual_price_per_kwh
+            then
+                cast(
+                    {{ plausible('placed.forecast_price_per_kwh') }} - {{ plausible('placed.actual_price_per_kwh') }}
+                    as decimal(38, 9)
+                )
     end as forecast_error,
     placed.actual_price_per_kwh is null as is_forecast,
     placed.synced_at

@@ -1,6 +1,6 @@
 {#
-    Incremental like fct_sessions: first every row goes that may no longer be right (forget_stale_financials), then
-    every one that is missing comes. A reward without financials has a row too, so that no reward is lost.
+    Incremental like fct_sessions: first every row goes that may no longer be right (forget_stale_financials), then these
+    and new ones are made anew. A reward without financials has a row too, so that no reward is lost.
 #}
 {{ config(materialized='incremental', incremental_strategy='append', pre_hook='{{ forget_stale_financials() }}') }}
 
@@ -8,25 +8,18 @@
 
 with
 {% if is_incremental() %}
-missing as (
-    {%- for table in ('financials', 'rewards') %}
-    select held.user_id, held.session_id
-    from {{ source('lake', table) }} as held
-    where not exists (
-        select 1 from {{ this }} as fact where fact.user_id = held.user_id and fact.session_id = held.session_id
-    )
-    {% if not loop.last %}union{% endif %}
-    {%- endfor %}
+to_make as (
+    {{ keys_to_make(key, ['financials', 'rewards'], key) }}
 ),
 
 financials as (
     select {{ financials_columns() }}
-    from ({{ current_rows(missing_rows_of('financials'), key=key) }}) as current_financials
+    from ({{ current_rows(rows_to_make_of('financials'), key=key) }}) as current_financials
 ),
 
 rewards as (
     select {{ rewards_columns() }}
-    from ({{ current_rows(missing_rows_of('rewards'), key=key) }}) as current_rewards
+    from ({{ current_rows(rows_to_make_of('rewards'), key=key) }}) as current_rewards
 ),
 {% else %}
 financials as (
@@ -131,12 +124,16 @@ select
     reward_currency,
     is_reward_paid_out,
     case
-        when savings is not null or reward_to_add is not null
-            then cast(coalesce(savings, 0) + coalesce(reward_to_add, 0) as decimal(38, 9))
+        when {{ plausible('savings') }} is not null or {{ plausible('reward_to_add') }} is not null
+            then
+                cast(
+                    coalesce({{ plausible('savings') }}, 0) + coalesce({{ plausible('reward_to_add') }}, 0)
+                    as decimal(38, 9)
+                )
     end as benefits,
     case
-        when savings is not null then currency
-        when reward_to_add is not null then reward_currency
+        when {{ plausible('savings') }} is not null then currency
+        when {{ plausible('reward_to_add') }} is not null then reward_currency
     end as benefits_currency,
     agrees_with_session,
     coalesce(

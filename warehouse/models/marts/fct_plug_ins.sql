@@ -51,8 +51,8 @@ chained as (
         case when count(sessions.ended_at) = count(*) then max(sessions.ended_at) end as ended_at,
         max(case when sessions.is_managed then 1 else 0 end) = 1 as has_managed_session,
         {{ stable_sum('sessions.energy_kwh') }} as energy_kwh,
-        case when count(distinct sessions.currency) = 1 then sum(sessions.charge_costs) end as charge_costs,
-        case when count(distinct sessions.currency) = 1 then sum(sessions.savings) end as savings,
+        case when count(distinct sessions.currency) = 1 then {{ sum_of_money('sessions.charge_costs') }} end as charge_costs,
+        case when count(distinct sessions.currency) = 1 then {{ sum_of_money('sessions.savings') }} end as savings,
         case when count(distinct sessions.currency) = 1 then max(sessions.currency) end as currency,
         count(sessions.charge_costs) as sessions_with_costs,
         max(case when sessions.is_provisional then 1 else 0 end) = 1 as is_provisional,
@@ -90,7 +90,8 @@ plug_ins as (
         coalesce(chained.synced_at, sessions.synced_at) as synced_at
     from {{ ref('fct_sessions') }} as sessions
     left join chained on sessions.session_id = chained.plug_in_id
-    where not exists (select 1 from links where links.session_id = sessions.session_id)
+    left join links on sessions.session_id = links.session_id
+    where links.session_id is null
 )
 
 select
@@ -109,8 +110,8 @@ select
     {{ minutes_between('started_at', 'ended_at') }} as duration_minutes,
     has_managed_session,
     energy_kwh,
-    cast(charge_costs as decimal(38, 9)) as charge_costs,
-    cast(savings as decimal(38, 9)) as savings,
+    charge_costs,
+    savings,
     currency,
     sessions_with_costs,
     is_provisional,

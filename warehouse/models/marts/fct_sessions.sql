@@ -1,14 +1,9 @@
 {#
-    Incremental without a time: first every row goes that may no longer be right (forget_stale_sessions), then every
-    session that is missing comes. So a build that was skipped, repeated or killed changes nothing in the result.
+    Incremental without a time: first every row goes that may no longer be right (forget_stale_sessions), then these
+    sessions and all that were committed since are made anew. So a build that was skipped, repeated or killed changes
+    nothing in the result.
 #}
 {{ config(materialized='incremental', incremental_strategy='append', pre_hook='{{ forget_stale_sessions() }}') }}
-
-{%- set missing_keys -%}
-select changelog.id
-from {{ source('lake', 'sessions') }} as changelog
-where not exists (select 1 from {{ this }} as fact where fact.session_id = changelog.id)
-{%- endset -%}
 
 {%- set forced_ends -%}
 select {{ plugged_columns() }}, ended_at
@@ -29,7 +24,7 @@ where status = 'ForceEnded'
 with sessions as (
     {% if is_incremental() %}
         select {{ session_columns() }}
-        from ({{ current_rows(source('lake', 'sessions'), only=missing_keys) }}) as current_sessions
+        from ({{ current_rows(source('lake', 'sessions'), only=keys_to_make('session_id', ['sessions'], 'id')) }}) as current_sessions
     {% else %}
         select * from {{ ref('stg_sessions') }}
     {% endif %}
@@ -84,7 +79,7 @@ within_sessions as (
         tariffs.session_id,
         tariffs.tariff_type,
         tariffs.currency,
-        cast(try_cast(tariffs.price_per_kwh as decimal(18, 9)) as decimal(23, 9)) as price_per_kwh,
+        cast({{ plausible('tariffs.price_per_kwh') }} as decimal(23, 9)) as price_per_kwh,
         greatest(
             0,
             least(

@@ -1,14 +1,12 @@
-{# Incremental like fct_sessions: stale rows go (forget_stale_solar_energy), then every one that is missing comes. #}
+{# Incremental like fct_sessions: stale rows go (forget_stale_solar_energy), these and new ones are made anew. #}
 {{ config(materialized='incremental', incremental_strategy='append', pre_hook='{{ forget_stale_solar_energy() }}') }}
 
-{%- set missing_rows -%}
+{%- set rows_to_make -%}
 (
     select changelog.*
     from {{ source('lake', 'solar_energy') }} as changelog
-    where not exists (
-        select 1
-        from {{ this }} as fact
-        where fact.charging_location_id = changelog.charging_location_id and fact.started_at = changelog.start_time
+    where (changelog.charging_location_id, changelog.start_time) in (
+        {{ keys_to_make('charging_location_id, started_at', ['solar_energy'], 'charging_location_id, start_time') }}
     )
 )
 {%- endset %}
@@ -16,7 +14,7 @@
 with energy as (
     {% if is_incremental() %}
         select {{ solar_columns() }}
-        from ({{ current_rows(missing_rows, key='charging_location_id, start_time') }}) as current_energy
+        from ({{ current_rows(rows_to_make, key='charging_location_id, start_time') }}) as current_energy
     {% else %}
         select * from {{ ref('stg_solar_energy') }}
     {% endif %}

@@ -1,16 +1,16 @@
-{# Incremental: the histories of changed sessions go (forget_changed_histories), then every one that is missing comes. #}
+{# Incremental: the histories of changed sessions go (forget_changed_histories) and are made anew. #}
 {{ config(materialized='incremental', incremental_strategy='append', pre_hook='{{ forget_changed_histories() }}') }}
 
-{%- set missing_rows -%}
+{%- set changed_rows -%}
 (
     select changelog.*
     from {{ source('lake', 'sessions') }} as changelog
-    where not exists (select 1 from {{ this }} as history where history.session_id = changelog.id)
+    where changelog.id in (select id from {{ changed_keys('sessions') }})
 )
 {%- endset %}
 
 with versions as (
-    {{ known_versions(missing_rows if is_incremental() else source('lake', 'sessions')) }}
+    {{ known_versions(changed_rows if is_incremental() else source('lake', 'sessions')) }}
 )
 
 select

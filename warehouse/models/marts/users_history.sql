@@ -5,7 +5,7 @@ with versions as (
 select
     id as user_id,
     locale,
-    external_data,
+    {{ reference_only('external_data') }} as external_reference,
     default_country,
     agreement_ids,
     created_at,

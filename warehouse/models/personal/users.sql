@@ -2,5 +2,6 @@ select
     user_id,
     first_name,
     last_name,
-    email
+    email,
+    external_data
 from {{ ref('stg_users') }}

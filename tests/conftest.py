@@ -1,8 +1,14 @@
-"""What holds for every test: no settings from the developer's own shell, no deadline on a busy machine."""
+"""What holds for every test: no settings from the developer's own shell, no deadline on a busy machine, the files that
+take longest first; and what test files share."""
 
 import os
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
+from support.demo_warehouse import DemoWarehouse, make_demo_warehouse
+from support.parsed_project import VARIABLE, parse_project, parsed_file
+from support.shared import made_once
 
 for name in [name for name in os.environ if name.startswith(("SMART_CHARGING_", "CHARGELAKE_"))]:
     if name not in {"CHARGELAKE_REQUIRE_BROWSER", "CHARGELAKE_RENEW_SNAPSHOTS"}:
@@ -10,3 +16,30 @@ for name in [name for name in os.environ if name.startswith(("SMART_CHARGING_", 
 
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
+
+LONGEST_FIRST = (
+    "test_warehouse_prices_demo.py",
+)
+"""A worker takes whole files: one that begins a long file last would go on alone. The rest follow in their order."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if missing := [name for name in LONGEST_FIRST if not Path(__file__).with_name(name).exists()]:
+        raise pytest.UsageError(f"LONGEST_FIRST in {__file__} names files that are not there: {', '.join(missing)}")
+    place = {name: number for number, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: place.get(item.path.name, len(place)))
+
+
+@pytest.fixture(scope="session")
+def parsed_project(tmp_path_factory):
+    """For files that build models."""
+    home = made_once(tmp_path_factory, "parsed-project", parse_project)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, str(parsed_file(home)))
+        yield
+
+
+@pytest.fixture(scope="session")
+def demo_warehouse(tmp_path_factory, parsed_project) -> DemoWarehouse:
+    """The whole demo tenant, built and published. For reading only."""
+    return DemoWarehouse(made_once(tmp_path_factory, "demo-warehouse", make_demo_warehouse))

@@ -32,6 +32,8 @@ from pipelines.settings import LakeSettings
 from warehouse.dbt import manifest_file
 from warehouse.project import PROJECT_FOLDER
 
+pytestmark = pytest.mark.usefixtures("parsed_project")
+
 SNAPSHOT = Path(__file__).with_suffix(".txt")
 
 

@@ -25,6 +25,8 @@ from pipelines.settings import LakeSettings, SyncSettings
 from pipelines.sync import Status
 from warehouse.files import exclusive
 
+pytestmark = pytest.mark.usefixtures("parsed_project")
+
 FAST = {"CHARGELAKE_MAX_TRIES": "1", "CHARGELAKE_MAX_REQUESTS_PER_SECOND": "100000"}
 OF_USERS = [table for fan_out in FAN_OUTS.values() if fan_out.parent == "users" for table in fan_out.tables]
 

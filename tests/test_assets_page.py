@@ -21,7 +21,7 @@ from assets.instance import prepare_home
 from assets.surroundings import Surroundings
 from pipelines.settings import LakeSettings
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("parsed_project")]
 
 WORKSPACE = Path(__file__).parent.parent / "workspace.yaml"
 START_SECONDS = 120

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.demo_warehouse import demo_warehouse
 
 from warehouse.query import frame, query
 from warehouse.tables_page import tables_page
@@ -37,9 +36,8 @@ def cells(line: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory) -> Path:
-    with demo_warehouse(tmp_path_factory.mktemp("home")) as (_, settings):
-        return settings.published_file
+def published(demo_warehouse) -> Path:
+    return demo_warehouse.settings.published_file
 
 
 def test_every_query_of_the_questions_stands_with_its_answer():

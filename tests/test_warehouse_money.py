@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
-from support.demo_warehouse import demo_warehouse
 from support.lake_data import Lake, Tenant, at, first_night, run_record, second_night
 from support.lake_money import (
     Money,
@@ -30,6 +29,8 @@ from pipelines.settings import LakeSettings
 from warehouse.build import BuildReport, build, prepare, record
 from warehouse.dbt import run_dbt
 from warehouse.project import PROJECT_FOLDER
+
+pytestmark = pytest.mark.usefixtures("parsed_project")
 
 FIRST, SECOND = at("2026-11-01"), at("2026-11-08")
 MONTH_GRAIN = ("user_id", "local_month", "currency")
@@ -248,10 +249,10 @@ def test_the_documentation_of_dbt_can_be_made(night, tmp_path):
 
 
 @pytest.mark.slow
-def test_on_the_demo_tenant_money_is_the_tenants(tmp_path):
+def test_on_the_demo_tenant_money_is_the_tenants(demo_warehouse):
     """Monthly sums, benefits and payouts from the tenant's own JSON; all its places are in Norway."""
-    with demo_warehouse(tmp_path) as (tenant, settings):
-        money, rewards, payouts = (tenant.truth(name) for name in ("financials", "rewards", "payouts"))
+    settings = demo_warehouse.settings
+    money, rewards, payouts = (demo_warehouse.truth(name) for name in ("financials", "rewards", "payouts"))
     oslo = ZoneInfo("Europe/Oslo")
     months: dict[tuple, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     begun = {}

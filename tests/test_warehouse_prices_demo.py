@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
-from support.demo_warehouse import demo_warehouse
 from support.lake_tariffs import expected_plug_ins, public_holidays
 
 from pipelines.settings import LakeSettings
@@ -18,11 +17,10 @@ DEMO_HOLIDAYS = {(1, 1), (5, 1), (5, 17), (12, 25), (12, 26)}
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory) -> tuple[dict[str, list[dict]], LakeSettings]:
+def demo(demo_warehouse) -> tuple[dict[str, list[dict]], LakeSettings]:
     """The tenant's JSON, and what was built from its answers."""
-    with demo_warehouse(tmp_path_factory.mktemp("demo")) as (tenant, settings):
-        names = ("sessions", "session_tariffs", "location_tariffs", "dynamic_tariffs", "vehicles")
-        return {name: tenant.truth(name) for name in names}, settings
+    names = ("sessions", "session_tariffs", "location_tariffs", "dynamic_tariffs", "vehicles")
+    return {name: demo_warehouse.truth(name) for name in names}, demo_warehouse.settings
 
 
 @pytest.mark.slow

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
-from support.demo_warehouse import demo_warehouse
 from support.lake_data import Lake, Tenant, at, run_record
 from support.lake_money import content, current
 from support.lake_solar import HOUR, expected_days, expected_intervals, production, solar_sessions
@@ -19,6 +18,8 @@ from support.lake_solar import HOUR, expected_days, expected_intervals, producti
 from pipelines.settings import LakeSettings
 from warehouse.build import build, prepare, record
 from warehouse.dbt import run_dbt
+
+pytestmark = pytest.mark.usefixtures("parsed_project")
 
 FIRST, SECOND = at("2026-11-01"), at("2026-11-08")
 WINDOWS = [(at("2026-03-25"), at("2026-04-02")), (at("2026-10-22"), at("2026-11-01"))]
@@ -167,10 +168,10 @@ def test_incremental_is_what_a_full_build_makes(night, data, home, tmp_path):
 
 
 @pytest.mark.slow
-def test_on_the_demo_tenant_days_and_shares_are_the_tenants(tmp_path):
+def test_on_the_demo_tenant_days_and_shares_are_the_tenants(demo_warehouse):
     """From the tenant's own JSON, walking each session hour by hour; all its places are in Norway."""
-    with demo_warehouse(tmp_path) as (tenant, settings):
-        intervals, sessions = tenant.truth("solar_energy"), tenant.truth("sessions")
+    settings = demo_warehouse.settings
+    intervals, sessions = demo_warehouse.truth("solar_energy"), demo_warehouse.truth("sessions")
     oslo = ZoneInfo("Europe/Oslo")
     sun = {(row["chargingLocationId"], datetime.fromisoformat(row["startTime"])): row["energy"] for row in intervals}
     produced: dict[tuple, float] = defaultdict(float)

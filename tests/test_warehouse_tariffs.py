@@ -28,6 +28,8 @@ from warehouse.project import model_tables
 from warehouse.publish import publish
 from warehouse.query import frame, query
 
+pytestmark = pytest.mark.usefixtures("parsed_project")
+
 ZONES = {"NO": "Europe/Oslo", "GB": "Europe/London", "FI": "Europe/Helsinki", "": "Europe/Amsterdam"}
 
 

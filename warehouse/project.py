@@ -52,9 +52,13 @@ def dbt_executable() -> str:
 
 
 def environment(settings: LakeSettings) -> dict[str, str]:
-    """What dbt's process needs in its environment beside the usual; unit tests are left out of builds."""
+    """What dbt's process needs in its environment beside the usual; unit tests are left out of builds.
+
+    The build file is named from the target folder, where dbt works: its path is part of what dbt parses, and so the
+    parsed project stays good when the home is moved.
+    """
     return {
-        "CHARGELAKE_BUILD_FILE": str(settings.build_file),
+        "CHARGELAKE_BUILD_FILE": os.path.relpath(settings.build_file.resolve(), target_folder(settings).resolve()),
         "CHARGELAKE_TIME_ZONE": settings.time_zone,
         "CHARGELAKE_CORRECTION_DAYS": repr(float(settings.correction_days)),
         "CHARGELAKE_SOLAR_OVERLAP_DAYS": repr(solar_revision_days()),

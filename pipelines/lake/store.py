@@ -57,8 +57,7 @@ class DeltaStore:
                     partition_by=partition_by,
                     configuration={"delta.dataSkippingStatsColumns": ",".join(statistics_columns)},
                 )
-            self._table = DeltaTable(uri)
-        self._transactions: dict[str, int | None] = {}
+        self._open()
 
     @property
     def version(self) -> int:
@@ -66,17 +65,15 @@ class DeltaStore:
 
     def refresh(self) -> None:
         """Move to the newest snapshot."""
-        with translated(self.uri):
-            self._table = DeltaTable(self.uri)
-        self._transactions = {}
+        self._open()
 
     def transaction(self, app_id: str) -> int | None:
         """The version last committed under an application id, None if never."""
-        if app_id not in self._transactions:
+        if app_id not in self._transactions and not self._was_new:
             with translated(self.uri):
                 version = self._table.transaction_version(app_id)
             self._transactions[app_id] = None if version is None else int(version)
-        return self._transactions[app_id]
+        return self._transactions.get(app_id)
 
     def scan(self, columns: Sequence[str], rows: ds.Expression | None = None) -> pa.RecordBatchReader:
         """All rows of the snapshot (or those for which `rows` holds), the named columns, as a stream.
@@ -112,6 +109,13 @@ class DeltaStore:
         except CommitFailedError as error:
             raise CommitRefused(str(error)) from None
         self._transactions |= written
+
+    def _open(self) -> None:
+        with translated(self.uri):
+            self._table = DeltaTable(self.uri)
+        self._transactions: dict[str, int | None] = {}
+        # Delta looks through its log for each one. A table without a commit has none but those that we write.
+        self._was_new = self.version == 0
 
     def _evolution(self) -> Literal["merge"] | None:
         """Whether the contract knows columns that the table does not have yet."""

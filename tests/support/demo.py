@@ -43,7 +43,11 @@ class RunningTenant:
 
     def truth(self, collection: str) -> list[dict[str, Any]]:
         """Every current row of a lake table, in the API's JSON."""
-        return self._ask(f"/_demo/truth/{collection}")
+        return json.loads(self.truth_text(collection))
+
+    def truth_text(self, collection: str) -> bytes:
+        """The same as it came, to be kept."""
+        return self._read(f"/_demo/truth/{collection}")
 
     def advance(self, **order: float | str) -> dict[str, Any]:
         """Move the clock: hours=, days= or to=. Returns what `health` does."""
@@ -70,8 +74,11 @@ class RunningTenant:
         return {"Authorization": f"Bearer {grant['access_token']}", "ApiKey": own.api_key}
 
     def _ask(self, path: str, body: bytes | None = None) -> Any:
+        return json.loads(self._read(path, body))
+
+    def _read(self, path: str, body: bytes | None = None) -> bytes:
         with urllib.request.urlopen(self.address + path, body, timeout=30) as answer:
-            return json.load(answer)
+            return answer.read()
 
 
 @contextmanager

@@ -6,6 +6,7 @@ Values are compared as text: numbers through Decimal, instants through datetime,
 import re
 from datetime import datetime, timezone
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -19,9 +20,19 @@ ENUMS = {
 }  # fmt: skip
 
 
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 SYSTEM = ("_synced_at", "_run_id", "_row_hash", "_deleted", "_extra", "start_month")
 
 
+@cache
+def database():
+    """One engine for all tables; to open one for each takes longer than to read them."""
+    connection = duckdb.connect()
+    connection.execute("set TimeZone = 'UTC'")
+    return connection
+
+
+@cache
 def column(path):
     return re.sub(r"[A-Z]", lambda letter: "_" + letter.group().lower(), path.replace(".", "_"))
 
@@ -48,8 +59,8 @@ def plain(value):
         return tuple(sorted((column(name), plain(part)) for name, part in value.items() if part is not None))
     if isinstance(value, list):
         return tuple(plain(part) for part in value)
-    if re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", value):
-        return datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%f%z")
+    if INSTANT.fullmatch(value):
+        return datetime.fromisoformat(value)
     return ENUMS.get(value, value)
 
 
@@ -67,10 +78,8 @@ def held(lake, table, key=("id",)):
     files = DeltaTable(str(Path(lake) / table)).file_uris()
     if not files:
         return {}
-    connection = duckdb.connect()
-    connection.execute("set TimeZone = 'UTC'")
     parts = ", ".join(key)
-    answer = connection.execute(
+    answer = database().execute(
         f"""select columns(name -> name not in {SYSTEM}) from (
               select * from read_parquet({files!r}, union_by_name => true)
               qualify row_number() over (partition by {parts} order by _synced_at desc) = 1

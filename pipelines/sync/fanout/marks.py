@@ -64,9 +64,13 @@ def read_marks(fan_out: FanOut, tables: Mapping[str, ChildTable]) -> list[Mark]:
 
 def _mark(fan_out: FanOut, tables: Mapping[str, ChildTable], bucket: int) -> Mark:
     def least(about: str = "") -> int | None:
-        versions = [table.mark(app_id(name, bucket, about)) for name, table in tables.items()]
-        known = [version for version in versions if version is not None]
-        return min(known) if len(known) == len(versions) else None
+        known = []
+        for name, table in tables.items():
+            version = table.mark(app_id(name, bucket, about))
+            if version is None:
+                return None
+            known.append(version)
+        return min(known)
 
     until = least()
     if until is None:

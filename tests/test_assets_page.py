@@ -11,6 +11,8 @@ import time
 import urllib.error
 import urllib.request
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -94,19 +96,29 @@ def test_the_lineage_graph_shows_every_asset(page_address, settings, tmp_path):
         page = browser.new_page(viewport={"width": 4800, "height": 15_000})
         page.on("request", lambda request: asked.add(urlsplit(request.url).hostname))
         page.goto(f"{page_address}/asset-groups")
-        for group in groups:
-            playwright.expect(graph(page).get_by_text(group, exact=True).first).to_be_visible(timeout=60_000)
-        page.screenshot(path=tmp_path / "lineage.png")
+        with shot_of_failure(page, tmp_path):
+            for group in groups:
+                playwright.expect(graph(page).get_by_text(group, exact=True).first).to_be_visible(timeout=60_000)
         for group, names in groups.items():
             # only this group's assets are drawn one by one, so that a name found is the one looked for
             page.goto(f"{page_address}/asset-groups?expanded={quote(f'global@global:{group}')}")
-            for name in names:
-                playwright.expect(graph(page).get_by_text(name, exact=True).first).to_be_visible(timeout=30_000)
-            page.screenshot(path=tmp_path / f"{group}.png")
+            with shot_of_failure(page, tmp_path):
+                for name in names:
+                    playwright.expect(graph(page).get_by_text(name, exact=True).first).to_be_visible(timeout=30_000)
         browser.close()
 
     assert len(groups) >= 7
     assert asked - {None, ""} == {"127.0.0.1"}, "the page asks other machines"
+
+
+@contextmanager
+def shot_of_failure(page, folder: Path) -> Iterator[None]:
+    """What the page looked like. Only where something is missing: a page of this size takes ten seconds to draw."""
+    try:
+        yield
+    except AssertionError:
+        page.screenshot(path=folder / "page.png")
+        raise
 
 
 def graph(page):

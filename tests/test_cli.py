@@ -95,7 +95,7 @@ def test_until_and_collections(tmp_path, env):
 
 
 def test_resync_reads_a_range(tmp_path, env):
-    run("sync", home=tmp_path, env=env)
+    run("sync", "--collections", "users,sessions", home=tmp_path, env=env)
     result = run("resync", "--collection", "sessions", "--from", "2026-05-10", "--to", "2026-05-12T12:00:00Z", "--json",
                  home=tmp_path, env=env)  # fmt: skip
     [record] = json.loads(result.stdout)["collections"]

@@ -107,27 +107,29 @@ def test_a_first_night_is_known_once_the_lists_were_read(tmp_path):
 def test_what_the_tenant_does_not_serve_is_not_asked_and_a_deep_run_probes_it(tmp_path):
     unserved = frozenset({"rewards", "rewards/balance", "charge-settings", "payouts", "/payouts"})
     tenant = full(43, users=110, sessions=30, unserved=unserved)
+    tables = ("users", "sessions", "rewards")
     with serving(tenant) as env:
-        sync(env, tmp_path)
+        sync(env, tmp_path, collections=tables)
         tenant.now += timedelta(days=1)
-        _, units = forecast(env, tmp_path)
+        _, units = forecast(env, tmp_path, collections=tables)
         assert units["rewards"].skipped == {"the tenant does not serve this": len(tenant.rows["users"])}
         assert (units["rewards"].requests, units["rewards"].asked) == (0, {})
-        night, units = forecast(env, tmp_path, deep=True)
+        night, units = forecast(env, tmp_path, collections=tables, deep=True)
         assert units["rewards"].requests == 100 < units["rewards"].asked.total()
         tenant.requests.clear()
-        sync(env, tmp_path, deep=True)
+        sync(env, tmp_path, collections=tables, deep=True)
     assert night.requests <= len(tenant.requests)
 
 
 def test_who_failed_is_named_as_such(tmp_path):
     tenant = full(44, users=12, sessions=80)
     broken = min(tenant.rows["users"])
+    tables = ("users", "sessions", "messages")
     with serving(tenant) as env:
-        sync(env, tmp_path)
+        sync(env, tmp_path, collections=tables)
         tenant.failing_users = {broken}
         tenant.now += timedelta(days=1)
-        sync(env, tmp_path)
+        sync(env, tmp_path, collections=tables)
         _, units = forecast(env, tmp_path, until=tenant.now - timedelta(minutes=1))
     assert units["messages"].asked == {Worth.FAILED.value: 1}
 

@@ -8,9 +8,12 @@ from support.other_tenant import serving, stamp
 from support.other_under import KEYS, full
 from support.syncing import asked, failing_parents, report_of, sync, versions, wrong_tables
 
-from pipelines.contract import FAN_OUTS, RESOURCES
+from pipelines.contract import FAN_OUTS, LISTS, RESOURCES
 from pipelines.lake import Lake
 from pipelines.sync import Status, Window
+
+MONEY = ("users", "sessions", "financials")
+"""A table that hangs under users, and all that makes a user worth asking for it."""
 
 CHOICES = [
     pytest.param({}, id="rich lists"),
@@ -79,11 +82,12 @@ def test_an_end_in_the_past_moves_nothing_back(tmp_path):
 def test_a_quiet_night_asks_only_where_something_can_have_changed(tmp_path):
     """With parents too many to ask all: new, changed and in their turn, nobody else."""
     tenant, rng = full(24, users=60, sessions=300, days=30), random.Random(924)
+    tables = (*MONEY, "messages")
     with serving(tenant) as env:
-        sync(env, tmp_path, ask_all_parents=0)
+        sync(env, tmp_path, collections=tables, ask_all_parents=0)
         tenant.night(rng)
         tenant.requests.clear()
-        run = sync(env, tmp_path, ask_all_parents=0)
+        run = sync(env, tmp_path, collections=tables, ask_all_parents=0)
     charged = {
         row["userId"]
         for row in tenant.rows["sessions"].values()
@@ -146,7 +150,7 @@ def test_one_empty_answer_by_mistake_deletes_nothing(tmp_path):
     """Rows that an answer lacks are asked about again at once; only what two answers lack is gone."""
     tenant = full(27, users=10, sessions=100, days=30)
     with serving(tenant) as env:
-        sync(env, tmp_path)
+        sync(env, tmp_path, collections=MONEY)
         seen = set()
 
         def forget_once(path, items):
@@ -167,7 +171,7 @@ def test_one_empty_answer_by_mistake_deletes_nothing(tmp_path):
 def test_404_from_everyone_is_an_outage_and_no_deletion(tmp_path):
     tenant = full(28, users=10, sessions=100, days=30)
     with serving(tenant) as env:
-        sync(env, tmp_path)
+        sync(env, tmp_path, collections=("users", "charging_locations", "reward_rates"))
         before = tenant.truth("reward_rates")
         tenant.unserved.add("reward-rate")
         tenant.now += timedelta(days=1)
@@ -185,12 +189,12 @@ def test_a_row_that_cannot_be_read_costs_its_neighbours_nothing_and_comes_back(t
         for item in items
     ]
     with serving(tenant) as env:
-        assert sync(env, tmp_path).status is Status.PARTIAL
-        missing, extra, different = wrong_tables(tenant, tmp_path)["financials"]
+        assert sync(env, tmp_path, collections=MONEY).status is Status.PARTIAL
+        missing, extra, different = wrong_tables(tenant, tmp_path, ["financials"])["financials"]
         assert (len(missing), extra, different) == (1, [], [])
         tenant.mangle = lambda _path, items: items
         tenant.now += timedelta(days=1)
-        run = sync(env, tmp_path, ask_all_parents=0)
+        run = sync(env, tmp_path, collections=MONEY, ask_all_parents=0)
     assert report_of(run, "financials").asked["left from before"] == 1
     assert wrong_tables(tenant, tmp_path, ["financials"]) == {}
     assert {r["status"] for r in Lake(str(tmp_path / "lake")).quarantine().current().values()} == {"resolved"}
@@ -199,18 +203,19 @@ def test_a_row_that_cannot_be_read_costs_its_neighbours_nothing_and_comes_back(t
 def test_history_is_asked_newest_first_within_a_nights_budget_until_it_is_all_there(tmp_path):
     tenant = full(30, users=10, sessions=150, days=60)
     begun = {row["id"]: row["startTime"] for row in tenant.rows["sessions"].values()}
+    histories = ("session_tariffs", "dynamic_tariffs", "solar_energy")
     nights = 0
     with serving(tenant) as env:
         while nights < 10:
             tenant.requests.clear()
-            run = sync(env, tmp_path, backfill_requests=40)
+            run = sync(env, tmp_path, collections=(*LISTS, "location_tariffs", *histories), backfill_requests=40)
             paths = [path for path in asked(tenant, "/tariffs") if "sessions" in path]
             first = [begun[path.split("/")[3]] for path in paths]
             if nights == 0:
                 assert sorted(first, reverse=True)[:40] == sorted(begun.values(), reverse=True)[:40]
                 assert len(paths) < 80, "beside them only those that go on or were just corrected"
             nights += 1
-            if wrong_tables(tenant, tmp_path) == {}:
+            if wrong_tables(tenant, tmp_path, histories) == {}:
                 break
             assert report_of(run, "session_tariffs").skipped or nights > 3
             tenant.now += timedelta(hours=1)
@@ -239,23 +244,24 @@ def test_a_location_that_turns_dynamic_gets_its_whole_history_and_forecasts_beco
     plain = next(
         name for name, tariff in tenant.tariffs.items() if tariff and tariff["tariffs"][0]["type"] == "Standard"
     )
+    tables = ("location_tariffs", "dynamic_tariffs")
     with serving(tenant) as env:
-        sync(env, tmp_path)
+        sync(env, tmp_path, collections=("users", "charging_locations", *tables))
         dynamic = next(
             tariff for tariff in tenant.tariffs.values() if tariff and tariff["tariffs"][0]["type"] == "Dynamic"
         )
         tenant.tariffs[plain] = dynamic | {"chargingLocationId": plain}
         for _ in range(3):
             tenant.now += timedelta(days=3)
-            sync(env, tmp_path, collections=("location_tariffs", "dynamic_tariffs"))
-            assert wrong_tables(tenant, tmp_path, ["dynamic_tariffs", "location_tariffs"]) == {}
+            sync(env, tmp_path, collections=tables)
+            assert wrong_tables(tenant, tmp_path, tables) == {}
     assert sum(row["chargingLocationId"] == plain for row in tenant.truth("dynamic_tariffs")) > 24 * 7
 
 
 def test_resync_reads_a_range_of_every_parent_again_and_moves_no_watermark(tmp_path):
     tenant = full(32, users=10, sessions=100)
     with serving(tenant) as env:
-        sync(env, tmp_path)
+        sync(env, tmp_path, collections=(*MONEY, "charging_locations", "solar_energy"))
         row = next(iter(sorted(tenant.rows["sessions"].values(), key=lambda row: row["startTime"])[10:]))
         row["chargeCosts"] = 55.5
         begin = tenant.now - timedelta(days=90)

@@ -145,7 +145,8 @@ def test_freshness_keeps_how_far_it_came_when_the_last_run_failed(tmp_path):
     good, bad = run_record(FIRST, "rewards"), run_record(SECOND, "rewards")
     lake.append("_runs", [good, bad | {"status": "failed", "watermark": None, "parents_failed": 3}], FIRST)
     settings = LakeSettings(home=tmp_path)
-    build(settings)
+    prepare(settings)
+    run_dbt(settings, "build", "--select", "+freshness")
     row = next(row for row in rows_of(settings, "ops.freshness") if row["collection"] == "rewards")
     assert (row["complete_until"], row["last_status"], row["parents_failed"]) == (FIRST, "failed", 3)
     assert row["last_complete_at"] < row["last_finished_at"]

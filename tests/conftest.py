@@ -17,9 +17,7 @@ for name in [name for name in os.environ if name.startswith(("SMART_CHARGING_", 
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
 
-LONGEST_FIRST = (
-    "test_warehouse_prices_demo.py",
-)
+LONGEST_FIRST = ("test_warehouse_prices_demo.py",)
 """A worker takes whole files: one that begins a long file last would go on alone. The rest follow in their order."""
 
 

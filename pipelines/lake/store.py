@@ -47,16 +47,15 @@ class DeltaStore:
     ) -> None:
         self.uri = uri
         self.schema = schema
-        with translated(uri):
-            # another process that makes the table at the same instant makes the same one
-            with suppress(CommitFailedError):
-                DeltaTable.create(
-                    uri,
-                    schema,
-                    mode="ignore",
-                    partition_by=partition_by,
-                    configuration={"delta.dataSkippingStatsColumns": ",".join(statistics_columns)},
-                )
+        # another process that makes the table at the same instant makes the same one
+        with translated(uri), suppress(CommitFailedError):
+            DeltaTable.create(
+                uri,
+                schema,
+                mode="ignore",
+                partition_by=partition_by,
+                configuration={"delta.dataSkippingStatsColumns": ",".join(statistics_columns)},
+            )
         self._open()
 
     @property

@@ -20,7 +20,7 @@ demo: .venv/installed ## run the whole pipeline against a demo tenant and show w
 	$(BIN)/chargelake demo
 
 test: .venv/installed ## pass all tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/installed ## check style and types
 	$(BIN)/ruff check .

@@ -17,8 +17,26 @@ for name in [name for name in os.environ if name.startswith(("SMART_CHARGING_", 
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
 
-LONGEST_FIRST = ("test_warehouse_prices_demo.py",)
-"""A worker takes whole files: one that begins a long file last would go on alone. The rest follow in their order."""
+LONGEST_FIRST = (
+    "test_warehouse_prices_demo.py",
+    "test_cli.py",
+    "test_fanout_nights.py",
+    "test_assets_night.py",
+    "test_assets_faults.py",
+    "test_warehouse_build.py",
+    "test_warehouse_tariffs.py",
+    "test_warehouse_money.py",
+    "test_warehouse_plug_ins.py",
+    "test_warehouse_solar.py",
+    "test_fanout_kills.py",
+    "test_dry_run.py",
+    "test_demo_large.py",
+    "test_assets_page.py",
+)
+"""A worker takes whole files: one that begins a long file last would go on alone. The rest follow in their order.
+
+Prices come first, so that the demo's warehouse is there when others need it.
+"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,6 +2,7 @@
 take longest first; and what test files share."""
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,8 @@ Prices come first, so that the demo's warehouse is there when others need it.
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if missing := [name for name in LONGEST_FIRST if not Path(__file__).with_name(name).exists()]:
         raise pytest.UsageError(f"LONGEST_FIRST in {__file__} names files that are not there: {', '.join(missing)}")
+    if twice := [name for name, times in Counter(item.nodeid for item in items).items() if times > 1]:
+        raise pytest.UsageError(f"several tests have one id, of which workers would run but one: {', '.join(twice)}")
     place = {name: number for number, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: place.get(item.path.name, len(place)))
 

@@ -11,12 +11,14 @@ from pathlib import Path
 import yaml  # type: ignore[import-untyped]
 from dagster import DagsterInstance
 
+from assets.event_log import OpenEventLog
 from pipelines.errors import ConfigurationError
 from pipelines.settings import LakeSettings, load
 from warehouse.files import private_folder
 
 CONFIGURATION = "dagster.yaml"
 _OF_THE_COMMAND = "command.yaml"
+_STORAGES = {"storage", "run_storage", "event_log_storage", "schedule_storage"}
 
 _TEMPLATE = """\
 # Written once by chargelake, then yours to change: see docs.dagster.io, "dagster.yaml".
@@ -59,7 +61,8 @@ def prepare_home(settings: LakeSettings) -> Path:
 def open_instance(settings: LakeSettings) -> DagsterInstance:
     """The instance that the page shows too, for runs in the command's own process.
 
-    Such runs do not have their output captured: it would swallow the progress shown on the terminal.
+    Such runs do not have their output captured: it would swallow the progress shown on the terminal. Events are written
+    to the same files in a quicker way, unless somebody has chosen another place for them.
     """
     folder = prepare_home(settings)
     file = folder / CONFIGURATION
@@ -71,6 +74,12 @@ def open_instance(settings: LakeSettings) -> DagsterInstance:
         "module": "dagster._core.storage.noop_compute_log_manager",
         "class": "NoOpComputeLogManager",
     }
+    if not configuration.keys() & _STORAGES:
+        configuration["event_log_storage"] = {
+            "module": OpenEventLog.__module__,
+            "class": OpenEventLog.__name__,
+            "config": {"base_dir": str(folder / "history" / "runs")},
+        }
     _write(folder / _OF_THE_COMMAND, yaml.safe_dump(configuration))
     return DagsterInstance.from_config(str(folder), _OF_THE_COMMAND)
 

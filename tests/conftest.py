@@ -2,6 +2,7 @@
 take longest first; and what test files share."""
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -17,13 +18,35 @@ for name in [name for name in os.environ if name.startswith(("SMART_CHARGING_", 
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
 
-LONGEST_FIRST = ("test_warehouse_prices_demo.py",)
-"""A worker takes whole files: one that begins a long file last would go on alone. The rest follow in their order."""
+LONGEST_FIRST = (
+    "test_warehouse_truth.py",
+    "test_warehouse_nights.py",
+    "test_simulation.py",
+    "test_cli.py",
+    "test_fanout_nights.py",
+    "test_assets_night.py",
+    "test_assets_faults.py",
+    "test_warehouse_build.py",
+    "test_warehouse_tariffs.py",
+    "test_warehouse_money.py",
+    "test_warehouse_plug_ins.py",
+    "test_warehouse_solar.py",
+    "test_fanout_kills.py",
+    "test_dry_run.py",
+    "test_demo_large.py",
+    "test_assets_page.py",
+)
+"""A worker takes whole files: one that begins a long file last would go on alone. The rest follow in their order.
+
+The figures of tenants come first, so that the demo's warehouse is there when others need it.
+"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if missing := [name for name in LONGEST_FIRST if not Path(__file__).with_name(name).exists()]:
         raise pytest.UsageError(f"LONGEST_FIRST in {__file__} names files that are not there: {', '.join(missing)}")
+    if twice := [name for name, times in Counter(item.nodeid for item in items).items() if times > 1]:
+        raise pytest.UsageError(f"several tests have one id, of which workers would run but one: {', '.join(twice)}")
     place = {name: number for number, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: place.get(item.path.name, len(place)))
 

@@ -258,3 +258,15 @@ def test_the_configuration_is_the_owners_to_change(tmp_path):
     file = prepare_home(settings) / "dagster.yaml"
     file.write_text("telemetry: {enabled: false}\n")
     assert Path(prepare_home(settings) / "dagster.yaml").read_text() == "telemetry: {enabled: false}\n"
+
+
+def test_events_are_written_where_somebody_chose(tmp_path):
+    from assets.instance import open_instance, prepare_home
+    from pipelines.settings import LakeSettings
+
+    settings = LakeSettings(home=tmp_path / "home")
+    (prepare_home(settings) / "dagster.yaml").write_text(f"storage: {{sqlite: {{base_dir: {tmp_path}/chosen}}}}\n")
+    with open_instance(settings) as instance:
+        assert list(instance.all_asset_keys()) == []
+    assert (tmp_path / "chosen" / "history" / "runs" / "index.db").exists()
+    assert not (settings.dagster_folder / "history").exists()

@@ -1,4 +1,4 @@
-"""The command as a person or a script meets it: exit codes, messages, kills. Real processes throughout."""
+"""The command as a person or a script meets it: exit codes, messages, kills. A process of its own for every call."""
 
 import json
 import os
@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from support.command import run_command
 from support.lake_truth import SAME, differences, held, versions_per_key
 from support.other_tenant import seeded, serving
 from support.other_under import KEYS, full
@@ -29,14 +30,7 @@ def environment(home, env=None, **more):
 
 
 def run(*arguments, home, env=None, **more):
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        env=environment(home, env, **more),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    return run_command(*arguments, environment=environment(home, env, **more))
 
 
 def assert_one_clear_message(result, code, *words):

@@ -14,7 +14,8 @@ from support.lake_tariff_rows import interval, layers, tariff_rows
 from support.lake_tariffs import public_holidays
 
 from pipelines.settings import LakeSettings
-from warehouse.build import BuildReport, build
+from warehouse.build import BuildReport, build, prepare
+from warehouse.dbt import run_dbt
 
 pytestmark = pytest.mark.usefixtures("parsed_project")
 

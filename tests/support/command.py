@@ -1,0 +1,48 @@
+"""The command as a process that is forked off one with the libraries loaded, which takes a second each time otherwise.
+
+Such a process has memory, environment, files and an exit code of its own. How the command starts from nothing, and how
+it dies, is seen where tests start `python -m pipelines.cli` themselves. Does not belong here: what is asked of it.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import runpy
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+PATIENCE_SECONDS = 120
+
+_FORKS = multiprocessing.get_context("forkserver")
+# not pipelines.cli itself: it looks at its terminal while it is imported
+_FORKS.set_forkserver_preload(["pipelines.sync.dry_run", "pipelines.status", "rich.progress", "rich.table", "typer"])
+
+
+def run_command(*arguments: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """`python -m pipelines.cli` with these arguments in exactly this environment, and what it said."""
+    with TemporaryDirectory() as folder:
+        out, err = Path(folder) / "out", Path(folder) / "err"
+        process = _FORKS.Process(target=_command, args=(arguments, dict(environment), out, err))
+        process.start()
+        process.join(PATIENCE_SECONDS)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+            pytest.fail(f"{' '.join(arguments)} was not done after {PATIENCE_SECONDS} s:\n{err.read_text()}")
+        return subprocess.CompletedProcess(arguments, process.exitcode, out.read_text(), err.read_text())
+
+
+def _command(arguments: tuple[str, ...], environment: dict[str, str], out: Path, err: Path) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    for path, stream in ((out, sys.stdout), (err, sys.stderr)):
+        with path.open("wb") as file:
+            os.dup2(file.fileno(), stream.fileno())
+    sys.argv = ["chargelake", *arguments]
+    runpy.run_module("pipelines.cli", run_name="__main__", alter_sys=True)

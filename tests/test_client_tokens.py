@@ -73,7 +73,7 @@ async def test_a_token_refused_after_it_was_replaced_costs_no_other_token(server
         server.revoke()
         early = asyncio.create_task(client.get("/users"))  # is refused at once
         async with asyncio.timeout(10):
-            while client._tokens.fresh(0.0) in {None, used}:
+            while client._tokens.fresh(0.0) in {None, used}:  # noqa: ASYNC110 - what is waited for tells nobody
                 await asyncio.sleep(0.001)
         assert len(server.token_calls) == 2
         client._tokens.drop(used)  # as a request does that left with the old token and is refused late
@@ -178,7 +178,7 @@ async def test_another_takes_over_when_the_one_who_fetches_is_cancelled(server: 
     ) as client:
         fetching = asyncio.create_task(client.get("/users"))
         async with asyncio.timeout(10):
-            while not server.token_calls:
+            while not server.token_calls:  # noqa: ASYNC110 - what is waited for tells nobody
                 await asyncio.sleep(0.001)
         waiting = [asyncio.create_task(client.get("/users")) for _ in range(5)]
         await asyncio.sleep(0.02)

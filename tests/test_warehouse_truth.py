@@ -16,7 +16,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from support.demo_warehouse import demo_warehouse
+from support.demo_warehouse import DemoWarehouse
 from support.json_truth import (
     Addresses,
     Prices,
@@ -65,9 +65,8 @@ class Pulled:
             return connection.sql(sql).to_arrow_table().to_pylist()
 
 
-def of_demo(home: Path) -> Pulled:
-    with demo_warehouse(home) as (tenant, settings):
-        return Pulled("demo", {name: tenant.truth(name) for name in (*LISTS, *TABLES)}, settings)
+def of_demo(warehouse: DemoWarehouse) -> Pulled:
+    return Pulled("demo", {name: warehouse.truth(name) for name in (*LISTS, *TABLES)}, warehouse.settings)
 
 
 def told_by(tenant: FullTenant) -> Told:
@@ -89,12 +88,14 @@ def of_other(home: Path, nights: int) -> Pulled:
     return Pulled("other" if nights == 0 else "other, nights later", told_by(tenant), settings, report)
 
 
-PULLS = {"demo": of_demo, "other": lambda home: of_other(home, 0), "nights later": lambda home: of_other(home, 3)}
+NIGHTS_OF_OTHER = {"other": 0, "nights later": 3}
 
 
-@pytest.fixture(scope="module", params=PULLS)
+@pytest.fixture(scope="module", params=["demo", *NIGHTS_OF_OTHER])
 def pulled(request, tmp_path_factory) -> Pulled:
-    return PULLS[request.param](tmp_path_factory.mktemp("home"))
+    if request.param == "demo":
+        return of_demo(request.getfixturevalue("demo_warehouse"))
+    return of_other(tmp_path_factory.mktemp("home"), NIGHTS_OF_OTHER[request.param])
 
 
 @pytest.fixture(scope="module")

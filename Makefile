@@ -45,6 +45,7 @@ bench-requests: .venv/installed ## requests and memory of nights on the demo ten
 	$(BIN)/python -m benchmarks.requests --copies 206 --newest-sessions 5 --without solar_energy,dynamic_tariffs
 
 soak: .venv/installed ## simulate nights with changes, faults and crashes for MINUTES (10), from fresh seeds
+	KILL_EVERY=1 $(BIN)/python -m pytest -n 2 tests/test_deletions_kills.py
 	$(BIN)/python -m benchmarks.soak --minutes $(or $(MINUTES),10)
 
 clean: ## remove the environment and the demo's data

@@ -140,7 +140,7 @@ def _rows(lake: Lake, resource: Resource) -> int:
         lake.reading(resource, [*keys, "_synced_at", "_deleted"]) as versions,
         scratch_database() as connection,
     ):
-        return count_living(connection, versions, f"row({', '.join(keys)})")
+        return count_living(connection, versions, f"struct_pack({', '.join(f'{key} := {key}' for key in keys)})")
 
 
 def _unasked(lake: Lake) -> list[Record]:

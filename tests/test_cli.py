@@ -63,7 +63,9 @@ def test_a_sync_shows_what_it_did(tmp_path, tenant, env):
     assert report["status"] == "complete"
     assert [c["rows_new"] for c in report["collections"]] == [0] * len(RESOURCES)
     assert "Nothing new" in run("sync", home=tmp_path, env=env).stdout
-    status = json.loads(run("status", "--json", home=tmp_path).stdout)
+    told = run("status", "--json", home=tmp_path)
+    assert told.returncode == 0, told.stderr
+    status = json.loads(told.stdout)
     rows = {table["collection"]: table["rows"] for table in status["tables"]}
     assert rows == {name: len(tenant.rows[PATHS[name]]) for name in PATHS} | {
         name: len(tenant.truth(name)) for name in KEYS

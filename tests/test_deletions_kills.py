@@ -35,6 +35,8 @@ main()
 """
 TABLES_UNDER = ("financials", "session_tariffs", "charge_settings")
 SYNCED = (*TABLES, *TABLES_UNDER)
+EVERY = int(os.environ.get("KILL_EVERY", "3"))
+"""Commits from one kill to the next; 1 takes three minutes."""
 
 
 def killed_after(env, home, commit, collections):
@@ -50,9 +52,9 @@ def killed_after(env, home, commit, collections):
     return process.returncode == -signal.SIGKILL
 
 
-def copies(tmp_path, home):
+def copies(tmp_path, home, every=EVERY):
     """Fresh copies of a home."""
-    for number in range(1, 100):
+    for number in range(1, 100, every):
         yield number, shutil.copytree(home, tmp_path / f"copy-{number}")
 
 
@@ -92,7 +94,7 @@ def test_killed_after_each_commit_of_a_deletion(tmp_path):
             tenant.now -= DAY
             shutil.rmtree(home)
             shutil.rmtree(other)
-    assert kills > 8
+    assert EVERY * kills > 8
 
 
 def test_killed_after_each_commit_of_a_return(tmp_path):
@@ -114,7 +116,7 @@ def test_killed_after_each_commit_of_a_return(tmp_path):
             assert_true(tenant, home)
             assert asked(tenant, f"{user}/financials"), "it is asked like a new one"
             shutil.rmtree(home)
-    assert kills > 5
+    assert EVERY * kills > 5
 
 
 def test_a_kill_between_the_deletion_and_the_end_of_its_record_is_ended_by_any_run(tmp_path):
@@ -124,7 +126,7 @@ def test_a_kill_between_the_deletion_and_the_end_of_its_record_is_ended_by_any_r
         sync(env, tmp_path / "home", collections=SYNCED)
         take_away(tenant, "users", end_of(tenant, "users"))
         tenant.now += DAY
-        for commit, home in copies(tmp_path, tmp_path / "home"):
+        for commit, home in copies(tmp_path, tmp_path / "home", every=1):
             if not killed_after(env, home, commit, ("users",)):
                 break
             if not any(record["status"] == "proved" for record in open_records(home)):

@@ -58,7 +58,7 @@ def test_nights_of_comings_and_goings(tmp_path, options):
     away = []
     with serving(tenant) as env:
         sync(env, tmp_path, **options)
-        for night in range(4):
+        for night in range(3):
             tenant.night(rng)
             if away and night % 2:
                 give_back(away.pop(0))

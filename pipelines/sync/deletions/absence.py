@@ -113,7 +113,8 @@ class Absences:
                 left join shown s on s.id = k.id
                 where not k.gone and not exists (
                   select 1 from blind_in b
-                  where (b.lower is null or if(b.by_begin, k.begun, k.ended) >= b.lower)
+                  where if(b.by_begin, k.begun, k.ended) is not null
+                    and (b.lower is null or if(b.by_begin, k.begun, k.ended) >= b.lower)
                     and (b.upper is null or if(b.by_begin, k.begun, k.ended) <= b.upper)
                 )"""  # noqa: S608 - a name of the contract
         )

@@ -48,7 +48,7 @@ with parts as (
         amount as paid_out,
         false as is_provisional
     from {{ ref('fct_payouts') }}
-    where status = 'PaidOut'
+    where status = 'PaidOut' and user_id is not null
 ),
 
 summed as (

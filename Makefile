@@ -4,6 +4,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+# Libraries are compiled when they are first imported. Where that may not be kept, every process would do it again, which
+# takes dbt and Dagster several seconds each time.
+unexport PYTHONDONTWRITEBYTECODE
+
 help: ## show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-15s %s\n", $$1, $$2}'
 

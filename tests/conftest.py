@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from support.demo_warehouse import DemoWarehouse, make_demo_warehouse
-from support.parsed_project import VARIABLE, parse_project, parsed_file
+from support.parsed_project import MODELS_ONLY, VARIABLE, parse_project, parsed_file
 from support.shared import made_once
 
 for name in [name for name in os.environ if name.startswith(("SMART_CHARGING_", "CHARGELAKE_"))]:
@@ -64,3 +64,11 @@ def parsed_project(tmp_path_factory):
 def demo_warehouse(tmp_path_factory, parsed_project) -> DemoWarehouse:
     """The whole demo tenant, built and published. For reading only."""
     return DemoWarehouse(made_once(tmp_path_factory, "demo-warehouse", make_demo_warehouse))
+
+
+@pytest.fixture(scope="module")
+def models_only():
+    """For files that judge what models hold by other means than dbt's tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(*MODELS_ONLY)
+        yield

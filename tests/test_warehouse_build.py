@@ -26,6 +26,7 @@ from support.lake_data import (
     first_night,
     second_night,
 )
+from support.parsed_project import MODELS_ONLY
 
 import warehouse.project
 from pipelines.contract import RESOURCES
@@ -266,6 +267,7 @@ def test_incremental_equals_full_after_corrections_deletions_and_moves(night, da
     lake.root = str(tmp_path / "kept" / "lake")
     kept = LakeSettings(home=tmp_path / "kept")
     first = everything(kept)
+    monkeypatch.setenv(*MODELS_ONLY)
 
     second_night(lake, tenant)
     fleeting = tenant.sessions(2, at("2026-10-31"), at("2026-11-01"))

@@ -3,6 +3,7 @@
 import pytest
 from support.lake_data import Lake, at
 from support.lake_hostile import HostileLake
+from support.parsed_project import MODELS_ONLY
 from test_warehouse_nights import differing
 
 from pipelines.contract import RESOURCES
@@ -12,9 +13,10 @@ from warehouse.publish import publish
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("parsed_project")
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", [1, 2])
-def test_builds_are_green_whatever_a_tenant_sends(tmp_path, seed):
+def test_builds_are_green_whatever_a_tenant_sends(tmp_path, seed, monkeypatch):
     """The second seed has a third of the tables only."""
     lake = Lake(str(tmp_path / "lake"))
     without = set(sorted(RESOURCES)[::3] + sorted(RESOURCES)[1::3]) if seed == 2 else set()
@@ -26,5 +28,6 @@ def test_builds_are_green_whatever_a_tenant_sends(tmp_path, seed):
         assert report.warnings, "odd rows must be told of"
         publish(kept)
     assert not report.is_full
+    monkeypatch.setenv(*MODELS_ONLY)
     assert build(fresh).is_full
     assert differing(kept, fresh) == {}

@@ -152,7 +152,7 @@ def test_freshness_keeps_how_far_it_came_when_the_last_run_failed(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def later(data, home, night, tmp_path_factory) -> tuple[LakeSettings, Lake]:
+def later(data, home, night, models_only, tmp_path_factory) -> tuple[LakeSettings, Lake]:
     """The second night on top of the first, with rows committed while it was built, an erasure and a compaction."""
     folder = tmp_path_factory.mktemp("later")
     shutil.copytree(home, folder / "kept")

@@ -14,7 +14,7 @@ from support.lake_tariffs import expected_plug_ins
 from pipelines.settings import LakeSettings
 from warehouse.build import BuildReport, build
 
-pytestmark = pytest.mark.usefixtures("parsed_project")
+pytestmark = pytest.mark.usefixtures("parsed_project", "models_only")
 
 READ = at("2026-11-01T00:40")
 

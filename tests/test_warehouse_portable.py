@@ -14,6 +14,7 @@ import pytest
 import sqlglot
 from sqlglot import exp
 from sqlglot.tokens import TokenType
+from support.parsed_project import MODELS_ONLY
 
 import warehouse.dbt
 from pipelines.settings import LakeSettings
@@ -60,9 +61,11 @@ def compiled(tmp_path_factory) -> dict[str, str]:
         path.write_text(text.replace("macro spark__", "macro duckdb__"))
     first, later = (LakeSettings(home=tmp_path_factory.mktemp(name)) for name in ("first", "later"))
     prepare(first)
-    build(later)
     found = {}
     with pytest.MonkeyPatch.context() as patched:
+        patched.setenv(*MODELS_ONLY)
+        build(later)
+        patched.undo()
         own = warehouse.dbt.process_environment
         patched.setattr(
             warehouse.dbt, "process_environment", lambda settings: own(settings) | {"DBT_PROJECT_DIR": str(project)}

@@ -20,6 +20,8 @@ from warehouse.project import model_tables
 from warehouse.publish import publish
 from warehouse.query import frame, query
 
+pytestmark = pytest.mark.usefixtures("parsed_project", "models_only")
+
 
 def rows_of(settings: LakeSettings, sql: str) -> list[dict]:
     """Rows of a query on the build, as Python values."""

@@ -18,7 +18,7 @@ from pipelines.settings import LakeSettings
 from warehouse.build import build, prepare, record
 from warehouse.dbt import run_dbt
 
-pytestmark = pytest.mark.usefixtures("parsed_project")
+pytestmark = pytest.mark.usefixtures("parsed_project", "models_only")
 
 FIRST, SECOND = at("2026-11-01"), at("2026-11-08")
 WINDOWS = [(at("2026-03-25"), at("2026-04-02")), (at("2026-10-22"), at("2026-11-01"))]

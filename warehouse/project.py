@@ -52,7 +52,9 @@ def dbt_executable() -> str:
 
 
 def environment(settings: LakeSettings) -> dict[str, str]:
-    """What dbt's process needs in its environment beside the usual; unit tests are left out of builds.
+    """What dbt's process needs in its environment beside the usual.
+
+    Unit tests are left out of builds, unless dbt's own variable says what shall be.
 
     The build file is named from the target folder, where dbt works: its path is part of what dbt parses, and so the
     parsed project stays good when the home is moved.
@@ -68,7 +70,7 @@ def environment(settings: LakeSettings) -> dict[str, str]:
         "DBT_LOG_PATH": str(log_folder(settings)),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DO_NOT_TRACK": "1",
-        "DBT_EXCLUDE_RESOURCE_TYPES": "unit_test",
+        "DBT_EXCLUDE_RESOURCE_TYPES": os.environ.get("DBT_EXCLUDE_RESOURCE_TYPES", "unit_test"),
         "DBT_USE_COLORS": "false",
     }
 

@@ -19,6 +19,7 @@ from pipelines.contract.fan_outs import BUCKETS
 from pipelines.lake.changelog import ChangelogTable, Committed
 from pipelines.lake.index import INDEX_COLUMNS, VERSION, KeyIndex
 from pipelines.lake.keys import key_texts
+from pipelines.lake.opened import Opened
 from pipelines.lake.schemas import INSTANT, MONTH, schema_of
 from pipelines.lake.scratch import count_living, in_parts, scratch_database
 from pipelines.lake.store import translated
@@ -75,7 +76,7 @@ class ChildIndex(KeyIndex):
     def keep_only(self, parents: Collection[str]) -> None:
         """Forget the rows of all other parents. The table is made anew: deleting would not give memory back."""
         self._db.execute(
-            "create table kept as select held.* from held where parent in (select md5_number(unnest(?)))",
+            "create temp table kept as select held.* from held where parent in (select md5_number(unnest(?)))",
             [list(parents)],
         )
         self._db.execute("drop table held")
@@ -132,8 +133,8 @@ class ChildIndex(KeyIndex):
 class ChildTable(ChangelogTable):
     """The lake table of a resource that hangs under parents. parent_id: JSON name of the id of those who are asked."""
 
-    def __init__(self, uri: str, resource: Resource, parent_id: str) -> None:
-        super().__init__(uri, resource)
+    def __init__(self, uri: str, resource: Resource, parent_id: str, opened: Opened | None = None) -> None:
+        super().__init__(uri, resource, opened)
         self.parent_column = column_name(parent_id)
         self._time = column_name(resource.time) if resource.time else None
         self._may_move = parent_id not in resource.key

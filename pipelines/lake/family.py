@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute
 import pyarrow.dataset as ds
@@ -21,7 +20,9 @@ from pipelines.contract import PARENTS, Link, Resource
 from pipelines.errors import LakeError
 from pipelines.lake.changelog import TICK, TURNED, to_microseconds
 from pipelines.lake.keys import key_texts
+from pipelines.lake.opened import Opened
 from pipelines.lake.schemas import MONTH, table_schema
+from pipelines.lake.scratch import scratch_database
 from pipelines.lake.store import COMMIT_ATTEMPTS, CommitRefused, DeltaStore, translated
 
 pc: Any = pyarrow.compute  # the stubs allow less than the functions do
@@ -38,10 +39,10 @@ class Turned:
 class FamilyTable:
     """The lake table of what hangs under some parents by one column."""
 
-    def __init__(self, uri: str, resource: Resource, link: Link) -> None:
+    def __init__(self, uri: str, resource: Resource, link: Link, opened: Opened | None = None) -> None:
         self._resource = resource
         self._link = link
-        self._store = DeltaStore(uri, table_schema(resource), ())
+        self._store = DeltaStore(uri, table_schema(resource), (), opened=opened)
         self._at: datetime | None = None
 
     def living(self, parents: Mapping[str, datetime | None]) -> dict[str, datetime | None]:
@@ -160,7 +161,7 @@ def newest_versions(resource: Resource, rows: pa.Table) -> pa.Table:
     keys = pa.chunked_array([key_texts(resource, batch) for batch in rows.to_batches()], pa.string())
     places = rows.select(["_synced_at"]).append_column("key", keys)
     places = places.append_column("place", pa.array(range(rows.num_rows), pa.int64()))
-    with duckdb.connect(":memory:", config={"threads": 1}) as connection:
+    with scratch_database() as connection:
         connection.register("versions", places)
         newest = connection.execute(
             "select arg_max(place, _synced_at) from versions group by key order by 1"

@@ -54,7 +54,7 @@ class KeyIndex:
 
     def clear(self) -> None:
         """Forget everything. The table is made anew: emptying it would not give memory back."""
-        self._db.execute(f"create or replace table held ({self.COLUMNS})")
+        self._db.execute(f"create or replace temp table held ({self.COLUMNS})")
 
     def close(self) -> None:
         self._db.close()

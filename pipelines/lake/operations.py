@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from pipelines.errors import LakeError
 from pipelines.lake.changelog import TICK
+from pipelines.lake.opened import Opened
 from pipelines.lake.schemas import (
     CONTRACT_DRIFT,
     DELETION_CANDIDATES,
@@ -30,9 +31,11 @@ Record = dict[str, Any]
 class RecordTable:
     """A small table of records, each version of a record one row; the newest `_synced_at` of an `id` counts."""
 
-    def __init__(self, uri: str, schema: pa.Schema, statistics_columns: list[str]) -> None:
+    def __init__(
+        self, uri: str, schema: pa.Schema, statistics_columns: list[str], opened: Opened | None = None
+    ) -> None:
         self.schema = schema
-        self._store = DeltaStore(uri, schema, statistics_columns)
+        self._store = DeltaStore(uri, schema, statistics_columns, opened=opened)
 
     @property
     def version(self) -> int:
@@ -78,8 +81,8 @@ def _later(record: Record, held: Record | None) -> Record:
 class RunTable:
     """One row for each collection of each run that came to its end."""
 
-    def __init__(self, uri: str) -> None:
-        self._store = DeltaStore(uri, RUNS, ["run_id", "collection", "started_at"])
+    def __init__(self, uri: str, opened: Opened | None = None) -> None:
+        self._store = DeltaStore(uri, RUNS, ["run_id", "collection", "started_at"], opened=opened)
 
     def append(self, records: list[Record]) -> None:
         rows = pa.Table.from_pylist(records, schema=RUNS)
@@ -99,21 +102,21 @@ class RunTable:
         return records
 
 
-def quarantine_table(uri: str) -> RecordTable:
-    return RecordTable(uri, QUARANTINE, ["id", "collection", "status", "first_seen_at", "_synced_at"])
+def quarantine_table(uri: str, opened: Opened | None = None) -> RecordTable:
+    return RecordTable(uri, QUARANTINE, ["id", "collection", "status", "first_seen_at", "_synced_at"], opened)
 
 
-def drift_table(uri: str) -> RecordTable:
-    return RecordTable(uri, CONTRACT_DRIFT, ["id", "collection", "kind", "path", "_synced_at"])
+def drift_table(uri: str, opened: Opened | None = None) -> RecordTable:
+    return RecordTable(uri, CONTRACT_DRIFT, ["id", "collection", "kind", "path", "_synced_at"], opened)
 
 
-def reconciliation_table(uri: str) -> RecordTable:
-    return RecordTable(uri, RECONCILIATION, ["id", "collection", "month", "_synced_at"])
+def reconciliation_table(uri: str, opened: Opened | None = None) -> RecordTable:
+    return RecordTable(uri, RECONCILIATION, ["id", "collection", "month", "_synced_at"], opened)
 
 
-def pending_parents_table(uri: str) -> RecordTable:
-    return RecordTable(uri, PENDING_PARENTS, ["id", "fan_out", "status", "_synced_at"])
+def pending_parents_table(uri: str, opened: Opened | None = None) -> RecordTable:
+    return RecordTable(uri, PENDING_PARENTS, ["id", "fan_out", "status", "_synced_at"], opened)
 
 
-def deletion_candidates_table(uri: str) -> RecordTable:
-    return RecordTable(uri, DELETION_CANDIDATES, ["id", "collection", "status", "_synced_at"])
+def deletion_candidates_table(uri: str, opened: Opened | None = None) -> RecordTable:
+    return RecordTable(uri, DELETION_CANDIDATES, ["id", "collection", "status", "_synced_at"], opened)

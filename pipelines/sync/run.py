@@ -28,6 +28,7 @@ from pipelines.sync.deletions.cascade import Cascade
 from pipelines.sync.deletions.follow_up import FollowUp
 from pipelines.sync.deletions.upkeep import keep_up
 from pipelines.sync.fanout import forget_pending, run_unit
+from pipelines.sync.fanout.known import Known
 from pipelines.sync.report import CollectionReport, RunReport
 from pipelines.sync.run_context import Run
 from pipelines.sync.slices import SliceWriter
@@ -129,16 +130,22 @@ async def sync_with(
     """`run_sync` over an open client and lake."""
     now = now or await api_now(api)
     until = order.until or until_of(now, settings)
-    run = Run(
-        run_id=order.run_id or str(uuid.uuid4()),
-        until=until,
-        now=now,
-        settings=settings,
-        side_by_side=settings.max_concurrency,
-        deep=order.deep,
-        progress=progress,
-    )
-    report, cascade = RunReport(run.run_id, until), Cascade(lake, run.run_id)
+    with Known(lake) as known:
+        run = Run(
+            run_id=order.run_id or str(uuid.uuid4()),
+            until=until,
+            now=now,
+            settings=settings,
+            side_by_side=settings.max_concurrency,
+            deep=order.deep,
+            known=known,
+            progress=progress,
+        )
+        return await _carry_out(api, lake, order, run)
+
+
+async def _carry_out(api: Api, lake: Lake, order: Order, run: Run) -> RunReport:
+    report, cascade = RunReport(run.run_id, run.until), Cascade(lake, run.run_id)
     try:
         for resource in order.lists:
             report.collections.append(CollectionReport(resource.name, datetime.now(timezone.utc)))

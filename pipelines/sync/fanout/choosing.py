@@ -20,7 +20,7 @@ from pipelines.sync.fanout.reasons import Reasons, Tonight, any_reason, flag, sq
 from pipelines.sync.windows import Window, shifted
 
 FETCHED = 5_000
-"""Parents that are taken out of the database at a time."""
+"""Parents that are made into objects at a time."""
 ORDERED = 20_000
 """Parents that are put in order at a time, about; a bucket stays whole."""
 
@@ -166,16 +166,16 @@ class _Chooser:
         """Bucket by bucket, the newest first. which: a condition in SQL."""
         flags = ", ".join(flag(reason) for reason in Worth)
         children = self._children()
-        rows = self._sql.cursor()
-        for first, last in self._portions(which):
-            rows.execute(
+        for first, last in list(self._portions(which)):
+            # taken out at once: the next query of whoever plans something else would end a stream
+            rows = self._sql.execute(
                 f"""select id::varchar as id, user_id::varchar as user_id, bucket, begun, until, sessions_since,
                            recent_since, forecast_from, is_bearing, has_failed, asked_from, asked_until, {flags}
                     from chosen where bucket between ? and ? and {which}
                     order by bucket, begun desc nulls last, id""",  # noqa: S608 - names of ours
                 [first, last],
-            )
-            for batch in rows.to_arrow_reader(FETCHED):
+            ).to_arrow_table()
+            for batch in rows.to_batches(FETCHED):
                 for row in batch.to_pylist():
                     yield self._ask(row, children)
 

@@ -53,7 +53,9 @@ async def run_unit(
 
     window: read just this of every parent, and move no state.
     """
-    with _opened(lake, fan_out, run, reports) as state, Known(lake) as known:
+    known = run.known
+    known.begin()
+    with _opened(lake, fan_out, run, reports) as state:
         asking = Asking(
             api,
             fan_out,

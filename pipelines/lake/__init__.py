@@ -106,7 +106,9 @@ class Lake:
 
     def holds(self, name: str) -> bool:
         """Whether a table has been made; asking does not make it."""
-        return self.version(name) is not None
+        uri = self._uri(name)
+        with translated(uri):
+            return self._opened.stands(uri)
 
     def quarantine(self) -> RecordTable:
         return self._record_table("_quarantine", quarantine_table)

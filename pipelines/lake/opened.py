@@ -27,6 +27,10 @@ class Opened:
         self._transactions: dict[str, tuple[int, Transactions]] = {}
         self._datasets: dict[str, tuple[int, ds.Dataset]] = {}
 
+    def stands(self, uri: str) -> bool:
+        """Whether there is such a table."""
+        return uri in self._tables or DeltaTable.is_deltatable(uri)
+
     def newest(self, uri: str) -> DeltaTable | None:
         """The table at its newest version, None where none stands."""
         table = self._tables.get(uri)

@@ -36,13 +36,16 @@ class RecordTable:
     ) -> None:
         self.schema = schema
         self._store = DeltaStore(uri, schema, statistics_columns, opened=opened)
+        self._current: tuple[int, dict[str, Record]] | None = None
 
     @property
     def version(self) -> int:
         return self._store.version
 
     def current(self) -> dict[str, Record]:
-        """The newest version of every record, by `id`."""
+        """The newest version of every record, by `id`; read once for each version of the table."""
+        if self._current is not None and self._current[0] == self._store.version:
+            return self._current[1]
         latest: dict[str, Record] = {}
         with translated(self._store.uri):
             records = self._store.scan(self.schema.names).read_all().to_pylist()
@@ -50,6 +53,7 @@ class RecordTable:
             held = latest.get(record["id"])
             if held is None or held["_synced_at"] <= record["_synced_at"]:
                 latest[record["id"]] = record
+        self._current = (self._store.version, latest)
         return latest
 
     def write(self, news: Callable[[Mapping[str, Record]], Iterable[Record]]) -> int:
@@ -63,10 +67,13 @@ class RecordTable:
             if not records:
                 return 0
             try:
-                self._store.append(pa.Table.from_pylist(records, schema=self.schema), {})
+                rows = pa.Table.from_pylist(records, schema=self.schema)
+                self._store.append(rows, {})
             except CommitRefused:
                 self._store.refresh()
                 continue
+            # as they would be read again
+            self._current = (self._store.version, {**held, **{record["id"]: record for record in rows.to_pylist()}})
             return len(records)
         raise LakeError(f"{self._store.uri}: other writers were first {COMMIT_ATTEMPTS} times in a row; run again.")
 

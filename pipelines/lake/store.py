@@ -61,7 +61,7 @@ class DeltaStore:
         self._opened = opened or Opened()
         self._transactions: Transactions | None = None
         with translated(uri):
-            if self._opened.newest(uri) is None:
+            if not self._opened.stands(uri):
                 # another process that makes the table at the same instant makes the same one
                 with suppress(CommitFailedError):
                     DeltaTable.create(

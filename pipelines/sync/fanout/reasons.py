@@ -48,6 +48,7 @@ class Reasons:
         self._known = known
         self._fan_out = fan_out
         self._tonight = tonight
+        self.parents = 0
 
     def make(self, marks: Sequence[Mark], pending: Sequence[Record]) -> None:
         """Make both tables. pending: records of parents that an earlier run could not finish."""
@@ -86,6 +87,7 @@ class Reasons:
                 where not k.gone and k.user_id is not null
                   and ({"b.id is not null " + unfinished if only_bearing else "true"})"""  # noqa: S608 - names of ours
         )
+        self.parents = self.number("select count(*) from parents")
 
     def _make_marks(self, marks: Sequence[Mark]) -> None:
         watched = sorted(set(self._fan_out.watches.values()))
@@ -222,10 +224,6 @@ class Reasons:
     @property
     def few(self) -> int:
         return self._tonight.settings.ask_all_parents
-
-    @property
-    def parents(self) -> int:
-        return self.number("select count(*) from parents")
 
     @property
     def all_parents(self) -> int:

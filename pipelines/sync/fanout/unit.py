@@ -22,7 +22,7 @@ from pipelines.sync.fanout.asking import Asking
 from pipelines.sync.fanout.choosing import Plan, choose, choose_range
 from pipelines.sync.fanout.fan_out import FanOutSync, Outage
 from pipelines.sync.fanout.known import Known
-from pipelines.sync.fanout.marks import Mark, read_marks
+from pipelines.sync.fanout.marks import Mark, known_until, read_marks
 from pipelines.sync.fanout.pending import PENDING
 from pipelines.sync.fanout.pending import resolutions as pending_resolutions
 from pipelines.sync.fanout.probing import Probe
@@ -73,7 +73,7 @@ async def run_unit(
         else:
             await _carry_out(asking, known, lake, run, state, reports, window)
         for report, table in zip(reports, state.tables.values(), strict=True):
-            report.watermark = watermark(fan_out, {report.collection: table})
+            report.watermark = known_until({report.collection: table})
 
 
 def plan_unit(known: Known, lake: Lake, fan_out: FanOut, tonight: Tonight) -> tuple[Plan, int] | None:
@@ -145,13 +145,6 @@ async def _carry_out(
             report.notes.append(f"{sync.outcome.postponed} parents are asked for the first time in later nights")
         if sync.outcome.unfinished:
             report.notes.append(f"the history of {sync.outcome.unfinished} parents goes on the next night")
-
-
-def watermark(fan_out: FanOut, tables: Mapping[str, ChildTable]) -> datetime | None:
-    """Up to when every parent was asked; None while some bucket never was."""
-    marks = [mark.until for mark in read_marks(fan_out, tables)]
-    known = [until for until in marks if until is not None]
-    return min(known) if len(known) == len(marks) else None
 
 
 def _skip_all(known: Known, fan_out: FanOut, reports: Sequence[CollectionReport]) -> None:

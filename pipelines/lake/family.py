@@ -159,6 +159,8 @@ def newest_versions(resource: Resource, rows: pa.Table) -> pa.Table:
     if not rows.num_rows:
         return rows
     keys = pa.chunked_array([key_texts(resource, batch) for batch in rows.to_batches()], pa.string())
+    if pc.count_distinct(keys).as_py() == rows.num_rows:
+        return rows
     places = rows.select(["_synced_at"]).append_column("key", keys)
     places = places.append_column("place", pa.array(range(rows.num_rows), pa.int64()))
     with scratch_database() as connection:

@@ -37,22 +37,24 @@ def scratch_database() -> duckdb.DuckDBPyConnection:
 def in_parts(
     connection: duckdb.DuckDBPyConnection, source: pa.RecordBatchReader, columns: str, which: str = "true"
 ) -> Iterator[None]:
-    """Make the view `versions` of one part of the rows after another; all rows of one key are in one part.
+    """Make the table (or view) `versions` of one part of the rows after another; all rows of one key are in one part.
 
     columns: what is kept of `source`, in SQL; the first one is called `key`. which: rows, in SQL.
     """
     connection.register("source", source)
-    connection.execute(
-        f"create or replace temp table staged as select {columns}, hash(key) as part from source where {which}"  # noqa: S608 - names of ours
-    )
+    row = connection.execute(
+        f"create or replace temp table versions as select {columns} from source where {which}"  # noqa: S608 - names of ours
+    ).fetchone()
     connection.unregister("source")
-    row = connection.execute("select count(*) from staged").fetchone()
     parts = 1 + int(row[0] if row else 0) // PART_ROWS
+    if parts == 1:
+        yield
+        connection.execute("drop table versions")
+        return
+    connection.execute("alter table versions rename to staged")
     for number in range(parts):
-        mine = f"part % {parts} = {number}"
-        connection.execute(
-            f"create or replace temp view versions as select * exclude (part) from staged where {mine}"  # noqa: S608 - numbers
-        )
+        mine = f"hash(key) % {parts} = {number}"
+        connection.execute(f"create or replace temp view versions as select * from staged where {mine}")  # noqa: S608 - numbers
         yield
     connection.execute("drop view versions")
     connection.execute("drop table staged")

@@ -103,7 +103,8 @@ class ChildIndex(KeyIndex):
         """Parents that hold living rows within what they were asked.
 
         judged: see JUDGED. answered: `_key` of every row that came, whatever became of it.
-        A row counts only if it was last read before its parent was asked, and lies within what was asked.
+        A row counts only if it was last read before its parent was asked, and lies within what was asked. At the same
+        instant is before: a clock that was set back stands at the table's newest row, which may be gone like any other.
         """
         found = self._judged("parent, count(*) filter (not came), count(*)", "true group by all", judged, answered)
         return {str(parent): Lacking(int(rows), int(held)) for parent, rows, held in found}
@@ -120,7 +121,7 @@ class ChildIndex(KeyIndex):
                 j as (
                   select q.parent, h.key, came.key is not null as came
                   from held h join judged q on h.parent = md5_number(q.parent) left join came on came.key = h.key
-                  where not h.gone and h.read_at < q.asked_at
+                  where not h.gone and h.read_at <= q.asked_at
                     and (q.lower is null or h.happened_at >= q.lower) and (q.upper is null or h.happened_at < q.upper)
                 )
                 select {what} from j where {which}"""  # noqa: S608 - words of ours

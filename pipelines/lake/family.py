@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute
 import pyarrow.dataset as ds
 
+from pipelines import local_clock
 from pipelines.contract import PARENTS, Link, Resource
 from pipelines.errors import LakeError
 from pipelines.lake.changelog import TICK, TURNED, to_microseconds
@@ -122,7 +123,7 @@ class FamilyTable:
                 stamps = [pc.max(batch.column(0)).as_py() for batch in self._store.scan(["_synced_at"])]
             self._at = max(filter(None, stamps), default=None)
         held = [instant + TICK for instant in (self._at, after) if instant is not None]
-        self._at = max([datetime.now(timezone.utc), *held])
+        self._at = max([local_clock.utc_now(), *held])
         return self._at
 
     def _months(self, parents: Mapping[str, datetime | None]) -> list[str | None]:

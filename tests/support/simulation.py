@@ -27,6 +27,7 @@ from support.syncing import api_settings
 from demo.faults.kinds import FAULT_KINDS
 from demo.run import credentials
 from demo.truth import TRUE_TABLES
+from pipelines import local_clock
 from pipelines.client import open_client
 from pipelines.contract import RESOURCES
 from pipelines.errors import ChargelakeError
@@ -189,7 +190,7 @@ class Simulation:
             syncs = [self._sync(own, order) for own, order in zip(steps, orders, strict=True)]
             return await asyncio.gather(*syncs, return_exceptions=True)
 
-        with _at_commits():
+        with _at_commits(), patch.object(local_clock, "utc_now", self.time.utc_now):
             outcomes = asyncio.run(side_by_side())
         self._steps_of_a_run = max(*(own.taken for own in steps), 50)
         reports = []

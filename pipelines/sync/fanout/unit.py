@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timezone
 
+from pipelines import local_clock
 from pipelines.client.answer import Api
 from pipelines.contract import RESOURCES, FanOut
 from pipelines.contract.fan_outs import BUCKETS, Part
@@ -165,7 +165,7 @@ def _forget(lake: Lake, fan_out: FanOut, run: Run, parents: Sequence[str]) -> No
     """These pending parents are not asked again."""
     if not parents:
         return
-    now, name, run_id = datetime.now(timezone.utc), fan_out.name, run.run_id
+    now, name, run_id = local_clock.utc_now(), fan_out.name, run.run_id
     lake.pending_parents().write(lambda held: pending_resolutions(name, run_id, now, parents, held))
 
 

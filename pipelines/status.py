@@ -16,7 +16,7 @@ from pipelines.lake import Lake, Record
 from pipelines.lake.scratch import count_living, scratch_database
 from pipelines.settings import LakeSettings
 from pipelines.sync.deletions.candidates import OPEN
-from pipelines.sync.fanout import watermark
+from pipelines.sync.fanout import known_until
 from pipelines.sync.fanout.pending import PENDING as UNASKED
 from pipelines.sync.fanout.pending import is_failing
 from pipelines.sync.report import Status
@@ -127,7 +127,7 @@ def _extent_of_list(lake: Lake, resource: Resource) -> tuple[int, dict[str, date
 def _extent_of_children(lake: Lake, resource: Resource, fan_out: FanOut) -> tuple[int, dict[str, datetime | None]]:
     table = lake.children(resource, fan_out.parent_id)
     # one of them is None: either the tenant has a list of its own, or parents are asked
-    known = filter(None, (table.watermark(resource.name), watermark(fan_out, {resource.name: table})))
+    known = filter(None, (table.watermark(resource.name), known_until({resource.name: table})))
     until = max(known, default=None)
     table.close()
     return _rows(lake, resource), {resource.name: until}

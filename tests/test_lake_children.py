@@ -87,6 +87,13 @@ def test_a_row_read_after_the_question_is_not_missed_by_its_answer(tmp_path):
     assert table.absent(judged([(1, None, None, BEGIN + 3 * HOUR)]), nothing) == {user_id(1): (1, 1)}
 
 
+def test_the_newest_row_of_a_table_is_missed_though_the_clock_was_set_back_and_stands_at_it(tmp_path):
+    table = opened(tmp_path)
+    table.commit_marks(batch(table, [(1, 5, 1.0)], BEGIN + 2 * HOUR), {})
+    nothing = batch(table, [], BEGIN)
+    assert table.absent(judged([(1, None, None, table.newest_read())]), nothing) == {user_id(1): (1, 1)}
+
+
 def test_a_deletion_keeps_the_last_content_and_can_come_back(tmp_path):
     table = opened(tmp_path)
     table.commit_marks(batch(table, [(1, 5, 1.0)], BEGIN), {})

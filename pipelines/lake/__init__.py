@@ -18,6 +18,7 @@ from pipelines.errors import LakeError
 from pipelines.lake.changelog import ChangelogTable, Committed
 from pipelines.lake.children import ChildTable
 from pipelines.lake.family import FamilyTable, newest_versions
+from pipelines.lake.opened import Opened
 from pipelines.lake.operations import (
     Record,
     RecordTable,
@@ -29,7 +30,7 @@ from pipelines.lake.operations import (
     reconciliation_table,
 )
 from pipelines.lake.schemas import MONTH, table_schema
-from pipelines.lake.store import DeltaStore, is_table, transactions_of, translated
+from pipelines.lake.store import DeltaStore, translated
 
 
 class Lake:
@@ -38,6 +39,7 @@ class Lake:
     def __init__(self, root: str) -> None:
         self.root = root.rstrip("/")
         self._records: dict[str, RecordTable] = {}
+        self._opened = Opened()
 
     def make(self) -> None:
         """Make the lake's folder, so that a place that cannot be written is found before the first request."""
@@ -45,22 +47,22 @@ class Lake:
             _make_folder(Path(self.root))
 
     def table(self, resource: Resource) -> ChangelogTable:
-        return ChangelogTable(f"{self.root}/{resource.name}", resource)
+        return ChangelogTable(self._uri(resource.name), resource, self._opened)
 
     def children(self, resource: Resource, parent_id: str) -> ChildTable:
         """The table of a resource that hangs under those with this id in the path."""
-        return ChildTable(f"{self.root}/{resource.name}", resource, parent_id)
+        return ChildTable(self._uri(resource.name), resource, parent_id, self._opened)
 
     def family(self, resource: Resource, link: Link) -> FamilyTable:
         """The table, which must stand, of what hangs under some parents."""
-        return FamilyTable(f"{self.root}/{resource.name}", resource, link)
+        return FamilyTable(self._uri(resource.name), resource, link, self._opened)
 
     def rows(self, resource: Resource, ids: Sequence[str]) -> pa.Table:
         """The newest version of some rows of a table whose key is `id`."""
-        uri, schema = f"{self.root}/{resource.name}", table_schema(resource)
+        uri, schema = self._uri(resource.name), table_schema(resource)
         with translated(uri):
             found = (
-                DeltaStore(uri, schema, ())
+                DeltaStore(uri, schema, (), opened=self._opened)
                 .scan(schema.names, ds.field("id").isin(pa.array(ids, pa.string())))
                 .read_all()
             )
@@ -74,24 +76,39 @@ class Lake:
 
         since: of a table that is partitioned by month, leave out months before. deleted: only deletions.
         """
-        uri, schema = f"{self.root}/{resource.name}", table_schema(resource)
+        uri, schema = self._uri(resource.name), table_schema(resource)
         with translated(uri):
-            if not is_table(uri):
+            if self._opened.newest(uri) is None:
                 yield pa.schema([schema.field(name) for name in columns]).empty_table().to_reader()
                 return
             wanted = ds.field(MONTH) >= f"{since:%Y-%m}" if since is not None and resource.is_by_month else None
-            yield DeltaStore(uri, schema, ()).scan(columns, ds.field("_deleted") if deleted else wanted)
+            yield DeltaStore(uri, schema, (), opened=self._opened).scan(
+                columns, ds.field("_deleted") if deleted else wanted
+            )
 
     def pending_parents(self) -> RecordTable:
         return self._record_table("_pending_parents", pending_parents_table)
 
     def marks(self, name: str, app_ids: Sequence[str]) -> list[int | None]:
         """The versions last committed to a table under some application ids; asking does not make it."""
-        return transactions_of(f"{self.root}/{name}", app_ids)
+        uri = self._uri(name)
+        with translated(uri):
+            table = self._opened.newest(uri)
+            known = {} if table is None else self._opened.transactions(uri, table)
+        return [known.get(app_id) for app_id in app_ids]
+
+    def version(self, name: str) -> int | None:
+        """The newest version of a table, None where it has not been made."""
+        uri = self._uri(name)
+        with translated(uri):
+            table = self._opened.newest(uri)
+        return None if table is None else table.version()
 
     def holds(self, name: str) -> bool:
         """Whether a table has been made; asking does not make it."""
-        return is_table(f"{self.root}/{name}")
+        uri = self._uri(name)
+        with translated(uri):
+            return self._opened.stands(uri)
 
     def quarantine(self) -> RecordTable:
         return self._record_table("_quarantine", quarantine_table)
@@ -106,12 +123,15 @@ class Lake:
         return self._record_table("_deletion_candidates", deletion_candidates_table)
 
     def runs(self) -> RunTable:
-        return RunTable(f"{self.root}/_runs")
+        return RunTable(self._uri("_runs"), self._opened)
 
-    def _record_table(self, name: str, opened: Callable[[str], RecordTable]) -> RecordTable:
+    def _uri(self, name: str) -> str:
+        return f"{self.root}/{name}"
+
+    def _record_table(self, name: str, make: Callable[[str, Opened], RecordTable]) -> RecordTable:
         """One object a table: every part of a run writes records, and opening a table costs milliseconds."""
         if name not in self._records:
-            self._records[name] = opened(f"{self.root}/{name}")
+            self._records[name] = make(self._uri(name), self._opened)
         return self._records[name]
 
 

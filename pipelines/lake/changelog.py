@@ -18,6 +18,7 @@ from pipelines.errors import LakeError
 from pipelines.lake.held import HeldTimes
 from pipelines.lake.index import INDEX_COLUMNS, NOTHING, Delta, KeyIndex
 from pipelines.lake.keys import key_texts
+from pipelines.lake.opened import Opened
 from pipelines.lake.schemas import MONTH, table_schema
 from pipelines.lake.store import COMMIT_ATTEMPTS, CommitRefused, DeltaStore, translated
 
@@ -65,11 +66,11 @@ class Committed:
 class ChangelogTable:
     """The lake table of one resource, with its watermarks."""
 
-    def __init__(self, uri: str, resource: Resource) -> None:
+    def __init__(self, uri: str, resource: Resource, opened: Opened | None = None) -> None:
         self.resource = resource
         self.schema = table_schema(resource)
         self._store = DeltaStore(
-            uri, self.schema, _statistics_columns(resource), MONTH if resource.is_by_month else None
+            uri, self.schema, _statistics_columns(resource), MONTH if resource.is_by_month else None, opened
         )
         self._index: KeyIndex | None = None
 

@@ -19,6 +19,7 @@ from pipelines.contract.fan_outs import BUCKETS
 from pipelines.lake.changelog import ChangelogTable, Committed
 from pipelines.lake.index import INDEX_COLUMNS, VERSION, KeyIndex
 from pipelines.lake.keys import key_texts
+from pipelines.lake.opened import Opened
 from pipelines.lake.schemas import INSTANT, MONTH, schema_of
 from pipelines.lake.scratch import count_living, in_parts, scratch_database
 from pipelines.lake.store import translated
@@ -75,7 +76,7 @@ class ChildIndex(KeyIndex):
     def keep_only(self, parents: Collection[str]) -> None:
         """Forget the rows of all other parents. The table is made anew: deleting would not give memory back."""
         self._db.execute(
-            "create table kept as select held.* from held where parent in (select md5_number(unnest(?)))",
+            "create temp table kept as select held.* from held where parent in (select md5_number(unnest(?)))",
             [list(parents)],
         )
         self._db.execute("drop table held")
@@ -102,7 +103,8 @@ class ChildIndex(KeyIndex):
         """Parents that hold living rows within what they were asked.
 
         judged: see JUDGED. answered: `_key` of every row that came, whatever became of it.
-        A row counts only if it was last read before its parent was asked, and lies within what was asked.
+        A row counts only if it was last read before its parent was asked, and lies within what was asked. At the same
+        instant is before: a clock that was set back stands at the table's newest row, which may be gone like any other.
         """
         found = self._judged("parent, count(*) filter (not came), count(*)", "true group by all", judged, answered)
         return {str(parent): Lacking(int(rows), int(held)) for parent, rows, held in found}
@@ -119,7 +121,7 @@ class ChildIndex(KeyIndex):
                 j as (
                   select q.parent, h.key, came.key is not null as came
                   from held h join judged q on h.parent = md5_number(q.parent) left join came on came.key = h.key
-                  where not h.gone and h.read_at < q.asked_at
+                  where not h.gone and h.read_at <= q.asked_at
                     and (q.lower is null or h.happened_at >= q.lower) and (q.upper is null or h.happened_at < q.upper)
                 )
                 select {what} from j where {which}"""  # noqa: S608 - words of ours
@@ -132,8 +134,8 @@ class ChildIndex(KeyIndex):
 class ChildTable(ChangelogTable):
     """The lake table of a resource that hangs under parents. parent_id: JSON name of the id of those who are asked."""
 
-    def __init__(self, uri: str, resource: Resource, parent_id: str) -> None:
-        super().__init__(uri, resource)
+    def __init__(self, uri: str, resource: Resource, parent_id: str, opened: Opened | None = None) -> None:
+        super().__init__(uri, resource, opened)
         self.parent_column = column_name(parent_id)
         self._time = column_name(resource.time) if resource.time else None
         self._may_move = parent_id not in resource.key

@@ -9,19 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute
 import pyarrow.dataset as ds
 
+from pipelines import local_clock
 from pipelines.contract import PARENTS, Link, Resource
 from pipelines.errors import LakeError
 from pipelines.lake.changelog import TICK, TURNED, to_microseconds
 from pipelines.lake.keys import key_texts
+from pipelines.lake.opened import Opened
 from pipelines.lake.schemas import MONTH, table_schema
+from pipelines.lake.scratch import scratch_database
 from pipelines.lake.store import COMMIT_ATTEMPTS, CommitRefused, DeltaStore, translated
 
 pc: Any = pyarrow.compute  # the stubs allow less than the functions do
@@ -38,10 +40,10 @@ class Turned:
 class FamilyTable:
     """The lake table of what hangs under some parents by one column."""
 
-    def __init__(self, uri: str, resource: Resource, link: Link) -> None:
+    def __init__(self, uri: str, resource: Resource, link: Link, opened: Opened | None = None) -> None:
         self._resource = resource
         self._link = link
-        self._store = DeltaStore(uri, table_schema(resource), ())
+        self._store = DeltaStore(uri, table_schema(resource), (), opened=opened)
         self._at: datetime | None = None
 
     def living(self, parents: Mapping[str, datetime | None]) -> dict[str, datetime | None]:
@@ -121,7 +123,7 @@ class FamilyTable:
                 stamps = [pc.max(batch.column(0)).as_py() for batch in self._store.scan(["_synced_at"])]
             self._at = max(filter(None, stamps), default=None)
         held = [instant + TICK for instant in (self._at, after) if instant is not None]
-        self._at = max([datetime.now(timezone.utc), *held])
+        self._at = max([local_clock.utc_now(), *held])
         return self._at
 
     def _months(self, parents: Mapping[str, datetime | None]) -> list[str | None]:
@@ -158,9 +160,11 @@ def newest_versions(resource: Resource, rows: pa.Table) -> pa.Table:
     if not rows.num_rows:
         return rows
     keys = pa.chunked_array([key_texts(resource, batch) for batch in rows.to_batches()], pa.string())
+    if pc.count_distinct(keys).as_py() == rows.num_rows:
+        return rows
     places = rows.select(["_synced_at"]).append_column("key", keys)
     places = places.append_column("place", pa.array(range(rows.num_rows), pa.int64()))
-    with duckdb.connect(":memory:", config={"threads": 1}) as connection:
+    with scratch_database() as connection:
         connection.register("versions", places)
         newest = connection.execute(
             "select arg_max(place, _synced_at) from versions group by key order by 1"

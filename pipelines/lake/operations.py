@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from pipelines.errors import LakeError
 from pipelines.lake.changelog import TICK
+from pipelines.lake.opened import Opened
 from pipelines.lake.schemas import (
     CONTRACT_DRIFT,
     DELETION_CANDIDATES,
@@ -30,16 +31,21 @@ Record = dict[str, Any]
 class RecordTable:
     """A small table of records, each version of a record one row; the newest `_synced_at` of an `id` counts."""
 
-    def __init__(self, uri: str, schema: pa.Schema, statistics_columns: list[str]) -> None:
+    def __init__(
+        self, uri: str, schema: pa.Schema, statistics_columns: list[str], opened: Opened | None = None
+    ) -> None:
         self.schema = schema
-        self._store = DeltaStore(uri, schema, statistics_columns)
+        self._store = DeltaStore(uri, schema, statistics_columns, opened=opened)
+        self._current: tuple[int, dict[str, Record]] | None = None
 
     @property
     def version(self) -> int:
         return self._store.version
 
     def current(self) -> dict[str, Record]:
-        """The newest version of every record, by `id`."""
+        """The newest version of every record, by `id`; read once for each version of the table."""
+        if self._current is not None and self._current[0] == self._store.version:
+            return self._current[1]
         latest: dict[str, Record] = {}
         with translated(self._store.uri):
             records = self._store.scan(self.schema.names).read_all().to_pylist()
@@ -47,6 +53,7 @@ class RecordTable:
             held = latest.get(record["id"])
             if held is None or held["_synced_at"] <= record["_synced_at"]:
                 latest[record["id"]] = record
+        self._current = (self._store.version, latest)
         return latest
 
     def write(self, news: Callable[[Mapping[str, Record]], Iterable[Record]]) -> int:
@@ -60,10 +67,13 @@ class RecordTable:
             if not records:
                 return 0
             try:
-                self._store.append(pa.Table.from_pylist(records, schema=self.schema), {})
+                rows = pa.Table.from_pylist(records, schema=self.schema)
+                self._store.append(rows, {})
             except CommitRefused:
                 self._store.refresh()
                 continue
+            # as they would be read again
+            self._current = (self._store.version, {**held, **{record["id"]: record for record in rows.to_pylist()}})
             return len(records)
         raise LakeError(f"{self._store.uri}: other writers were first {COMMIT_ATTEMPTS} times in a row; run again.")
 
@@ -78,8 +88,8 @@ def _later(record: Record, held: Record | None) -> Record:
 class RunTable:
     """One row for each collection of each run that came to its end."""
 
-    def __init__(self, uri: str) -> None:
-        self._store = DeltaStore(uri, RUNS, ["run_id", "collection", "started_at"])
+    def __init__(self, uri: str, opened: Opened | None = None) -> None:
+        self._store = DeltaStore(uri, RUNS, ["run_id", "collection", "started_at"], opened=opened)
 
     def append(self, records: list[Record]) -> None:
         rows = pa.Table.from_pylist(records, schema=RUNS)
@@ -99,21 +109,21 @@ class RunTable:
         return records
 
 
-def quarantine_table(uri: str) -> RecordTable:
-    return RecordTable(uri, QUARANTINE, ["id", "collection", "status", "first_seen_at", "_synced_at"])
+def quarantine_table(uri: str, opened: Opened | None = None) -> RecordTable:
+    return RecordTable(uri, QUARANTINE, ["id", "collection", "status", "first_seen_at", "_synced_at"], opened)
 
 
-def drift_table(uri: str) -> RecordTable:
-    return RecordTable(uri, CONTRACT_DRIFT, ["id", "collection", "kind", "path", "_synced_at"])
+def drift_table(uri: str, opened: Opened | None = None) -> RecordTable:
+    return RecordTable(uri, CONTRACT_DRIFT, ["id", "collection", "kind", "path", "_synced_at"], opened)
 
 
-def reconciliation_table(uri: str) -> RecordTable:
-    return RecordTable(uri, RECONCILIATION, ["id", "collection", "month", "_synced_at"])
+def reconciliation_table(uri: str, opened: Opened | None = None) -> RecordTable:
+    return RecordTable(uri, RECONCILIATION, ["id", "collection", "month", "_synced_at"], opened)
 
 
-def pending_parents_table(uri: str) -> RecordTable:
-    return RecordTable(uri, PENDING_PARENTS, ["id", "fan_out", "status", "_synced_at"])
+def pending_parents_table(uri: str, opened: Opened | None = None) -> RecordTable:
+    return RecordTable(uri, PENDING_PARENTS, ["id", "fan_out", "status", "_synced_at"], opened)
 
 
-def deletion_candidates_table(uri: str) -> RecordTable:
-    return RecordTable(uri, DELETION_CANDIDATES, ["id", "collection", "status", "_synced_at"])
+def deletion_candidates_table(uri: str, opened: Opened | None = None) -> RecordTable:
+    return RecordTable(uri, DELETION_CANDIDATES, ["id", "collection", "status", "_synced_at"], opened)

@@ -1,4 +1,5 @@
-"""One Delta table in one folder or object-store prefix: open, scan, append. The only place that imports deltalake.
+"""One Delta table in one folder or object-store prefix: open, scan, append. Only here, in opened.py and in log.py is
+deltalake imported.
 
 Belongs here: what Delta does (commits, application transactions, refusals) and the translation of its faults.
 Does not belong here: what a row or a watermark means (see changelog.py and operations.py).
@@ -20,6 +21,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from pipelines.errors import LakeError
+from pipelines.lake.opened import Opened, Transactions
 
 WRITER = "writer"
 """The application id that every commit of a table carries, so that of two writers from one snapshot one is refused."""
@@ -27,6 +29,8 @@ WRITER = "writer"
 COMMIT_ATTEMPTS = 20
 SCANNED_ROWS = 16_384
 """That are read at a time, and little ahead: who reads is slower than the disk, and what waits takes memory."""
+CHECKPOINT_INTERVAL = "10"
+"""Commits after which Delta puts its log together: whoever opens a table reads what came since. Few nights make ten."""
 SPARE_BYTES = 1_000_000
 """Room on the disk that a commit leaves for Delta's log."""
 
@@ -45,24 +49,36 @@ class DeltaStore:
     """
 
     def __init__(
-        self, uri: str, schema: pa.Schema, statistics_columns: Sequence[str], partition_by: str | None = None
+        self,
+        uri: str,
+        schema: pa.Schema,
+        statistics_columns: Sequence[str],
+        partition_by: str | None = None,
+        opened: Opened | None = None,
     ) -> None:
         self.uri = uri
         self.schema = schema
-        # another process that makes the table at the same instant makes the same one
-        with translated(uri), suppress(CommitFailedError):
-            DeltaTable.create(
-                uri,
-                schema,
-                mode="ignore",
-                partition_by=partition_by,
-                configuration={"delta.dataSkippingStatsColumns": ",".join(statistics_columns)},
-            )
+        self._opened = opened or Opened()
+        self._transactions: Transactions | None = None
+        with translated(uri):
+            if not self._opened.stands(uri):
+                # another process that makes the table at the same instant makes the same one
+                with suppress(CommitFailedError):
+                    DeltaTable.create(
+                        uri,
+                        schema,
+                        mode="ignore",
+                        partition_by=partition_by,
+                        configuration={
+                            "delta.dataSkippingStatsColumns": ",".join(statistics_columns),
+                            "delta.checkpointInterval": CHECKPOINT_INTERVAL,
+                        },
+                    )
         self._open()
 
     @property
     def version(self) -> int:
-        return int(self._table.version())
+        return self._version
 
     def refresh(self) -> None:
         """Move to the newest snapshot."""
@@ -70,10 +86,9 @@ class DeltaStore:
 
     def transaction(self, app_id: str) -> int | None:
         """The version last committed under an application id, None if never."""
-        if app_id not in self._transactions and not self._was_new:
+        if self._transactions is None:
             with translated(self.uri):
-                version = self._table.transaction_version(app_id)
-            self._transactions[app_id] = None if version is None else int(version)
+                self._transactions = self._opened.transactions(self.uri, self._pinned())
         return self._transactions.get(app_id)
 
     def scan(self, columns: Sequence[str], rows: ds.Expression | None = None) -> pa.RecordBatchReader:
@@ -82,7 +97,7 @@ class DeltaStore:
         A column that the table has not gained yet is null. To be read within `translated`.
         """
         with translated(self.uri):
-            dataset = self._table.to_pyarrow_dataset()
+            dataset = self._opened.dataset(self.uri, self._pinned())
             missing = set(columns) - set(dataset.schema.names)
             chosen: Any = {
                 name: pc.scalar(pa.scalar(None, self.schema.field(name).type)) if name in missing else ds.field(name)
@@ -105,28 +120,39 @@ class DeltaStore:
         """
         _require_room(self.uri, rows.nbytes)
         written = {**transactions, WRITER: (self.transaction(WRITER) or 0) + 1}
+        table = self._pinned()
         properties = CommitProperties(
             app_transactions=[Transaction(app_id, version) for app_id, version in written.items()]
         )
         try:
             with translated(self.uri):
                 write_deltalake(
-                    self._table, rows, mode="append", schema_mode=self._evolution(), commit_properties=properties
+                    table, rows, mode="append", schema_mode=self._evolution(table), commit_properties=properties
                 )
         except CommitFailedError as error:
             raise CommitRefused(str(error)) from None
-        self._transactions |= written
+        self._version = table.version()
+        self._opened.committed(self.uri, self._version, written)
+        self._transactions = {**(self._transactions or {}), **written}
 
     def _open(self) -> None:
         with translated(self.uri):
-            self._table = DeltaTable(self.uri)
-        self._transactions: dict[str, int | None] = {}
-        # Delta looks through its log for each one. A table without a commit has none but those that we write.
-        self._was_new = self.version == 0
+            table = self._opened.newest(self.uri)
+        if table is None:
+            raise LakeError(f"The table {self.uri} was taken away while it was opened. Run again.")
+        self._table = table
+        self._version = table.version()
+        self._transactions = None
 
-    def _evolution(self) -> Literal["merge"] | None:
+    def _pinned(self) -> DeltaTable:
+        """The table at the version that this object holds: another store may have moved the shared one on."""
+        if self._table.version() != self._version:
+            self._table = DeltaTable(self.uri, version=self._version)
+        return self._table
+
+    def _evolution(self, table: DeltaTable) -> Literal["merge"] | None:
         """Whether the contract knows columns that the table does not have yet."""
-        held = {field.name for field in self._table.schema().fields}
+        held = {field.name for field in table.schema().fields}
         return None if held.issuperset(self.schema.names) else "merge"
 
 
@@ -141,22 +167,6 @@ def _require_room(uri: str, size_bytes: int) -> None:
             f"The disk that holds {uri} is full: {free_bytes / 1e6:.1f} MB are free, the next commit may need"
             f" {(size_bytes + SPARE_BYTES) / 1e6:.1f} MB. Free some space and run again; nothing was half-written."
         )
-
-
-def transactions_of(uri: str, app_ids: Sequence[str]) -> list[int | None]:
-    """The versions last committed under some application ids, of a table that may not stand: cheaper than a store."""
-    if not is_table(uri):
-        return [None] * len(app_ids)
-    with translated(uri):
-        table = DeltaTable(uri)
-        versions = [table.transaction_version(app_id) for app_id in app_ids]
-    return [None if version is None else int(version) for version in versions]
-
-
-def is_table(uri: str) -> bool:
-    """Whether a Delta table stands at `uri`."""
-    with translated(uri):
-        return DeltaTable.is_deltatable(uri)
 
 
 @contextmanager

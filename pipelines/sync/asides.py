@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime, timezone
 
+from pipelines import local_clock
 from pipelines.lake import Record, RecordTable
 from pipelines.normalise import Drift
 from pipelines.sync.report import CollectionReport
@@ -51,7 +51,7 @@ class Asides:
         asked = list(identities)
         if not asked:
             return
-        now = datetime.now(timezone.utc)
+        now = local_clock.utc_now()
         self._quarantine.write(lambda held: resolutions(asked, self._run_id, now, held))
 
     def report_drift(self, found: Counter[Drift]) -> None:
@@ -59,5 +59,5 @@ class Asides:
         fresh = Counter({drift: count for drift, count in found.items() if drift not in self._drift_seen})
         self._drift_seen.update(found)
         if fresh:
-            name, run_id, now = self._report.collection, self._run_id, datetime.now(timezone.utc)
+            name, run_id, now = self._report.collection, self._run_id, local_clock.utc_now()
             self._drift.write(lambda held: drift_news(name, run_id, now, fresh, held))

@@ -11,11 +11,11 @@ import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from itertools import groupby
 
 import pyarrow as pa
 
+from pipelines import local_clock
 from pipelines.contract import FAN_OUTS, RESOURCES
 from pipelines.contract.fan_outs import BUCKETS
 from pipelines.errors import ConfigurationError
@@ -122,7 +122,7 @@ def _commit(lake: Lake, rows: pa.Table, run_id: str, done: Replayed) -> None:
         if isinstance(table, ChildTable):
             rows = table.complete(rows)
             table.narrow(range(BUCKETS), None)
-        committed = table.commit_late(rows, datetime.now(timezone.utc))
+        committed = table.commit_late(rows, local_clock.utc_now())
     finally:
         table.close()
     done.added, done.changed, done.older = committed.new, committed.changed, committed.stale
@@ -130,7 +130,7 @@ def _commit(lake: Lake, rows: pa.Table, run_id: str, done: Replayed) -> None:
 
 def _resolved(ids: set[str], run_id: str) -> Callable[[Mapping[str, Record]], list[Record]]:
     """The records as they are once their rows can be read."""
-    now = datetime.now(timezone.utc)
+    now = local_clock.utc_now()
 
     def news(held: Mapping[str, Record]) -> list[Record]:
         return [

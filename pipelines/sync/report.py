@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
+from pipelines import local_clock
 from pipelines.client.answer import Counters
 from pipelines.lake import Committed
 
@@ -132,7 +133,7 @@ class RunReport:
             if not any(rows):
                 continue
             if name not in reports:
-                now = datetime.now(timezone.utc)
+                now = local_clock.utc_now()
                 self.collections.append(CollectionReport(name, now, now, status=Status.CASCADE))
                 reports[name] = self.collections[-1]
             reports[name].rows_deleted += rows[0]

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 
+from pipelines import local_clock
 from pipelines.client import open_client
 from pipelines.client.answer import Answer, Api, Counters
 from pipelines.contract import FAN_OUTS, LISTS, RESOURCES, FanOut, Resource
@@ -28,6 +29,7 @@ from pipelines.sync.deletions.cascade import Cascade
 from pipelines.sync.deletions.follow_up import FollowUp
 from pipelines.sync.deletions.upkeep import keep_up
 from pipelines.sync.fanout import forget_pending, run_unit
+from pipelines.sync.fanout.known import Known
 from pipelines.sync.report import CollectionReport, RunReport
 from pipelines.sync.run_context import Run
 from pipelines.sync.slices import SliceWriter
@@ -129,26 +131,32 @@ async def sync_with(
     """`run_sync` over an open client and lake."""
     now = now or await api_now(api)
     until = order.until or until_of(now, settings)
-    run = Run(
-        run_id=order.run_id or str(uuid.uuid4()),
-        until=until,
-        now=now,
-        settings=settings,
-        side_by_side=settings.max_concurrency,
-        deep=order.deep,
-        progress=progress,
-    )
-    report, cascade = RunReport(run.run_id, until), Cascade(lake, run.run_id)
+    with Known(lake) as known:
+        run = Run(
+            run_id=order.run_id or str(uuid.uuid4()),
+            until=until,
+            now=now,
+            settings=settings,
+            side_by_side=settings.max_concurrency,
+            deep=order.deep,
+            known=known,
+            progress=progress,
+        )
+        return await _carry_out(api, lake, order, run)
+
+
+async def _carry_out(api: Api, lake: Lake, order: Order, run: Run) -> RunReport:
+    report, cascade = RunReport(run.run_id, run.until), Cascade(lake, run.run_id)
     try:
         for resource in order.lists:
-            report.collections.append(CollectionReport(resource.name, datetime.now(timezone.utc)))
+            report.collections.append(CollectionReport(resource.name, local_clock.utc_now()))
             window = (order.ranges or {}).get(resource.name)
             await _sync_collection(api, lake, resource, run, report.collections[-1], window, cascade)
             # at once, so that those who ask for what is below ask for what came back, too
             keep_up(lake, cascade)
             report.collections[-1].notes += cascade.news()
         for fan_out in order.fan_outs:
-            reports = [CollectionReport(name, datetime.now(timezone.utc)) for name in fan_out.tables]
+            reports = [CollectionReport(name, local_clock.utc_now()) for name in fan_out.tables]
             report.collections += reports
             window = next((window for name, window in (order.ranges or {}).items() if name in fan_out.tables), None)
             await _sync_fan_out(api, lake, fan_out, run, reports, window)
@@ -235,7 +243,7 @@ async def _sync_collection(
     finally:
         table.close()
         report.counters = _since(before, api.counters)
-        report.finished_at = datetime.now(timezone.utc)
+        report.finished_at = local_clock.utc_now()
 
 
 def _absences(table: ChangelogTable, run: Run) -> Absences:
@@ -266,7 +274,7 @@ async def _sync_fan_out(
         # they were asked together: the first carries what it cost
         reports[0].counters = _since(before, api.counters)
         for report in reports:
-            report.finished_at = datetime.now(timezone.utc)
+            report.finished_at = local_clock.utc_now()
 
 
 async def _sync_list(api: Api, lake: Lake, fan_out: FanOut, run: Run, report: CollectionReport) -> bool:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 
 import pyarrow as pa
 
+from pipelines import local_clock
 from pipelines.contract import Question, Resource
 from pipelines.lake import ChangelogTable, RecordTable
 from pipelines.lake.held import HeldTimes
@@ -184,7 +185,7 @@ class SliceWriter:
 
     def reconcile(self, counts: Mapping[Window, MonthCount]) -> None:
         """Record a month's counts where they are seen first or changed."""
-        name, run_id, now = self._resource.name, self._run_id, datetime.now(timezone.utc)
+        name, run_id, now = self._resource.name, self._run_id, local_clock.utc_now()
         self._reconciliation.write(lambda held: reconciliation_news(name, run_id, now, counts, held))
 
     def resolve(self, identities: Iterable[str]) -> None:

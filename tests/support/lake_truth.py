@@ -109,4 +109,23 @@ def versions_per_key(lake, table):
     return dict(duckdb.sql(f"select id, count(*) from read_parquet({files!r}) group by id").fetchall())
 
 
+def doubled(lake, table, key=("id",)):
+    """Keys of which two versions follow each other that say the same, or were read at the same instant."""
+    files = DeltaTable(str(Path(lake) / table)).file_uris()
+    if not files:
+        return []
+    parts = ", ".join(key)
+    rows = database().execute(
+        f"""select distinct {parts} from (
+              select {parts}, _synced_at, _deleted, _row_hash,
+                     lag(_synced_at) over before as read_before, lag(_deleted) over before as deleted_before,
+                     lag(_row_hash) over before as hash_before
+              from read_parquet({files!r}, union_by_name => true)
+              window before as (partition by {parts} order by _synced_at)
+            ) where _synced_at = read_before
+                 or (_deleted = deleted_before and (_deleted or _row_hash = hash_before))"""
+    )
+    return sorted(map(str, rows.fetchall()))
+
+
 SAME = ([], [], [])

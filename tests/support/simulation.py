@@ -1,30 +1,36 @@
 """Nights against the demo tenant in this process, on a clock of its own: what happens, what goes wrong and when the
 sync dies all come from a seed, so that any failure can be replayed.
 
-A crash is raised at one of the steps at which the sync touches the world outside: a request, or a commit, just before
-or just after it. From then on every further step of that run fails too, as nothing goes on after a SIGKILL.
-Does not belong here: changes and faults themselves (demo/), real processes (test_kills_*.py).
+A crash is raised at one of the steps at which the sync touches the world outside: a request, the making of a table, a
+commit - before it, after its files were written but not its entry in the log, after the entry but before the checkpoint
+that follows some, or when all is written. From then on every further step of that run fails too, as nothing goes on
+after a SIGKILL. Of two syncs at once either may die.
+Does not belong here: changes and faults themselves (demo/), real processes (test_*_kills.py).
 """
 
 import asyncio
 import json
 import random
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from unittest.mock import patch
 
 from support.demo_inside import inside, world_of
 from support.demo_transport import ADDRESS, DemoTransport, VirtualTime
-from support.lake_truth import SAME, differences
+from support.lake_truth import SAME, differences, doubled
 from support.syncing import api_settings
 
 from demo.faults.kinds import FAULT_KINDS
 from demo.run import credentials
 from demo.truth import TRUE_TABLES
+from pipelines import local_clock
 from pipelines.client import open_client
 from pipelines.contract import RESOURCES
+from pipelines.errors import ChargelakeError
 from pipelines.lake import Lake, store
 from pipelines.normalise.brackets import decode_leniently
 from pipelines.settings import SyncSettings
@@ -35,6 +41,9 @@ CORRECTED_DAYS = 150
 """How far back a deep run looks: beyond all that is corrected, so that nothing is left for later nights."""
 HONEST = tuple(kind.name for kind in FAULT_KINDS if not kind.lies)
 """Faults that show: an answer is either right, or it is plain that it is none."""
+ALL_FAULTS = tuple(kind.name for kind in FAULT_KINDS)
+RECORDS = ("_quarantine", "_contract_drift", "_pending_parents", "_deletion_candidates")
+"""Tables beside those of data that a run on a still tenant leaves alone."""
 
 
 class Crash(BaseException):
@@ -42,35 +51,72 @@ class Crash(BaseException):
 
 
 class Steps:
-    """Counts the steps of a run and ends it at one of them. last: None lets it live."""
+    """Counts the steps of a run and ends it at one of them. last: None lets it live. chance: how a commit ends."""
 
-    def __init__(self, last=None):
+    def __init__(self, last=None, chance=None):
         self.taken = 0
         self._last = last
+        self._chance = chance or random.Random(0)
 
     def take(self, *_):
         self.taken += 1
-        if self._last is not None and self.taken >= self._last:
+        if self._is_over:
             raise Crash(f"at step {self._last}")
 
-    @contextmanager
-    def at_commits(self):
-        """Steps before and after every commit of the lake."""
-        commit = store.write_deltalake
+    @property
+    def _is_over(self):
+        return self._last is not None and self.taken >= self._last
 
-        def stepping(*arguments, **options):
-            self.take()
-            commit(*arguments, **options)
-            self.take()
+    def commit(self, real, table, *arguments, **options):
+        self.take()
+        log = Path(table.table_uri.removeprefix("file://")) / "_delta_log"
+        before = set(log.iterdir())
+        real(table, *arguments, **options)
+        self.taken += 1
+        if self._is_over:
+            written = set(log.iterdir()) - before
+            entry = next(file for file in written if file.suffix == ".json")
+            checkpoints = [file for file in written if file.suffix == ".parquet"]
+            if self._chance.random() < 0.5:
+                # the data files lie there, and nothing says so
+                for file in (entry, *checkpoints):
+                    file.unlink()
+                if checkpoints:
+                    (log / "_last_checkpoint").unlink()
+            elif checkpoints and self._chance.random() < 0.5:
+                checkpoints[0].unlink()
+                (log / "_last_checkpoint").unlink()
+            raise Crash(f"at step {self._last}, within a commit")
+        self.take()
 
-        with patch.object(store, "write_deltalake", stepping):
-            yield
+    def make(self, real, *arguments, **options):
+        self.take()
+        made = real(*arguments, **options)
+        self.take()
+        return made
+
+
+_steps: ContextVar[Steps] = ContextVar("steps")
+"""Of the run that goes on: of two at once, each has its own."""
+
+
+@contextmanager
+def _at_commits() -> Iterator[None]:
+    """Steps at every commit of the lake, and at every table that is made."""
+    write, create = store.write_deltalake, store.DeltaTable.create
+    with (
+        patch.object(store, "write_deltalake", lambda *a, **o: _steps.get().commit(write, *a, **o)),
+        patch.object(store.DeltaTable, "create", lambda *a, **o: _steps.get().make(create, *a, **o)),
+    ):
+        yield
 
 
 @dataclass
 class Simulation:
     """One tenant and one lake over many nights. kinds: of changes, all where None; faults: names of their kinds.
 
+    rate: the share of requests that meet a fault. malformed: the share of served rows in another form; a tenth of it is
+    so for good, until it is mended. pair_rate: how often two syncs run at once.
     until: of the last run that came to its end. figures: nights, runs, crashes, requests, rows compared; changed: changes by kind.
     """
 
@@ -82,7 +128,9 @@ class Simulation:
     kinds: tuple | None = None
     faults: tuple = HONEST
     rate: float = 0.03
+    malformed: float = 0.0
     crash_rate: float = 0.5
+    pair_rate: float = 0.0
     figures: Counter = field(default_factory=Counter)
     changed: Counter = field(default_factory=Counter)
 
@@ -100,36 +148,67 @@ class Simulation:
         happened = self.tenant.evolve(self.chance.getrandbits(30), self.changes, self.kinds)
         self.changed.update(change.kind for change in happened)
         self._inject(seed=self.chance.getrandbits(30), rate=self.rate, kinds=self.faults)
+        self._spoil()
         while self.chance.random() < self.crash_rate:
-            if self.run(deep=deep, crash_at=self.chance.randint(1, self._steps_of_a_run)) is not None:
+            crash_at = self.chance.randint(1, self._steps_of_a_run)
+            if self.chance.random() < self.pair_rate:
+                self.run_two(deep=deep, crash_at=crash_at)
+            elif self.run(deep=deep, crash_at=crash_at) is not None:
                 break
-        report = self.run(deep=deep)
+        report = self.run_two(deep=deep) if self.chance.random() < self.pair_rate else self.run(deep=deep)
         self._inject()
         return report
 
-    def settle(self):
-        """Honest weather: a deep run that sees everything, and one that has nothing to do."""
+    def settle(self, nights=1):
+        """Honest weather: deep runs that see everything, a day apart, and one that has nothing to do."""
         self._inject()
-        self._pass(hours=24)
-        for _ in range(2):
-            report = self.run(deep=True)
-        return report
+        self._control("malformed", {})
+        self._control("mend", {})
+        for _ in range(nights):
+            self._pass(hours=24)
+            self.run(deep=True)
+        return self.run(deep=True)
 
     def run(self, *, deep=False, crash_at=None, until=None):
-        """One sync; its report, or None where it crashed."""
-        steps = Steps(crash_at)
-        self.figures["runs"] += 1
-        try:
-            with steps.at_commits():
-                report = asyncio.run(self._sync(steps, Order(deep=deep, until=until)))
-        except Crash:
-            self.figures["crashes"] += 1
-            return None
-        self._steps_of_a_run = max(steps.taken, 50)
-        self.until = report.until
+        """One sync; its report, or None where it crashed or the API would not let it go on."""
+        [report] = self._run([Order(deep=deep, until=until)], [crash_at])
         return report
 
+    def run_two(self, *, deep=False, crash_at=None):
+        """Two syncs at once, of which one may be killed; a report of those that came to their end, None of none."""
+        self.figures["pairs"] += 1
+        crashes = [crash_at, None]
+        self.chance.shuffle(crashes)
+        reports = self._run([Order(deep=deep), Order(deep=deep)], crashes)
+        return next((report for report in reports if report is not None), None)
+
+    def _run(self, orders, crashes):
+        self.figures["runs"] += len(orders)
+        steps = [Steps(crash_at, random.Random(self.chance.getrandbits(30))) for crash_at in crashes]
+
+        async def side_by_side():
+            syncs = [self._sync(own, order) for own, order in zip(steps, orders, strict=True)]
+            return await asyncio.gather(*syncs, return_exceptions=True)
+
+        with _at_commits(), patch.object(local_clock, "utc_now", self.time.utc_now):
+            outcomes = asyncio.run(side_by_side())
+        self._steps_of_a_run = max(*(own.taken for own in steps), 50)
+        reports = []
+        for outcome in outcomes:
+            if isinstance(outcome, Crash):
+                self.figures["crashes"] += 1
+            elif isinstance(outcome, ChargelakeError):
+                # a run that fails openly: the next one makes up for it
+                self.figures["failed runs"] += 1
+            elif isinstance(outcome, BaseException):
+                raise outcome
+            else:
+                self.until = outcome.until
+            reports.append(None if isinstance(outcome, BaseException) else outcome)
+        return reports
+
     async def _sync(self, steps, order):
+        _steps.set(steps)
         transport = DemoTransport(
             self.tenant.tenant, self.tenant.clock, sleep=self.time.sleep, gives_up_seconds=60, before_each=steps.take
         )
@@ -147,22 +226,26 @@ class Simulation:
             rng=random.Random(self.seed),
             leniently=decode_leniently,
         ) as client:
-            report = await sync_with(client, lake, order, settings)
-        self.figures["requests"] += client.counters.requests
-        return report
+            try:
+                return await sync_with(client, lake, order, settings)
+            finally:
+                self.figures["requests"] += client.counters.requests
 
     def wrong(self):
-        """Tables that differ from the tenant's truth: missing, extra and different rows."""
+        """Tables that differ from the tenant's truth: missing, extra and different rows, and doubled versions."""
         found = {}
         for name in TRUE_TABLES:
-            truth = self.tenant.truth(name)
+            truth, key = self.tenant.truth(name), RESOURCES[name].key_columns
             self.figures["rows compared"] += len(truth)
-            found[name] = differences(self.home / "lake", name, truth, RESOURCES[name].key_columns)
+            found[name] = differences(self.home / "lake", name, truth, key)
+            if twice := doubled(self.home / "lake", name, key):
+                found[f"{name}, doubled"] = (twice, [], [])
         return {name: difference for name, difference in found.items() if difference != SAME}
 
     def versions(self):
-        """The Delta version of every table of data."""
-        return {name: Lake(str(self.home / "lake")).table(RESOURCES[name]).version for name in RESOURCES}
+        """The Delta version of every table of data, and of the records that follow from it."""
+        lake = Lake(str(self.home / "lake"))
+        return {name: lake.version(name) for name in (*RESOURCES, *RECORDS)}
 
     def _pass(self, **length):
         self.tenant.pass_time(**length)
@@ -170,10 +253,28 @@ class Simulation:
 
     def _inject(self, **plan):
         """Follow a plan of faults; nothing goes wrong where there is none."""
-        reply = self.tenant.tenant.respond("POST", "/_demo/faults", "", {}, json.dumps(plan).encode())
+        self._control("faults", plan)
+
+    def _spoil(self):
+        """Serve rows in other forms tonight; those that are so for good are mended every few nights."""
+        if not self.malformed:
+            return
+        plan = {"seed": self.chance.getrandbits(30), "rate": self.malformed, "permanent": self.malformed / 10}
+        self._control("malformed", plan)
+        if self.chance.random() < 0.3:
+            self._control("mend", {})
+
+    def _control(self, name, order):
+        reply = self.tenant.tenant.respond("POST", f"/_demo/{name}", "", {}, json.dumps(order).encode())
         assert reply.status == 200, reply
+        return reply
 
     def injected(self):
         """How often each kind of fault was met."""
         stats = json.loads(self.tenant.tenant.respond("GET", "/_demo/stats", "", {}, b"").body)
         return Counter(stats["faults"])
+
+    def malformed_rows(self):
+        """How often rows were served in each form, as far as the tenant remembers."""
+        rows = json.loads(self.tenant.tenant.respond("GET", "/_demo/malformed", "", {}, b"").body)
+        return Counter(row["kind"] for row in rows)

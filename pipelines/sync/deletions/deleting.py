@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import datetime
 
 import pyarrow as pa
 
+from pipelines import local_clock
 from pipelines.contract import RESOURCES, Resource, links_under
 from pipelines.errors import ApiError, CredentialsRefused, NotPermitted
 from pipelines.lake.changelog import TICK
@@ -42,7 +43,7 @@ async def delete(work: Work, gone: Sequence[Row]) -> dict[Row, str]:
 
 def _commit(work: Work, ids: Sequence[str], after: datetime | None) -> int:
     """Mark the rows themselves as deleted, later than all below; how many are."""
-    now = datetime.now(timezone.utc)
+    now = local_clock.utc_now()
     at = work.clock.stamp(now if after is None else max(now, after + TICK))
     rows = work.lake.rows(work.resource, ids)
     for name, value in (("_deleted", True), ("_run_id", work.run.run_id), ("_synced_at", at)):

@@ -22,7 +22,6 @@ from pipelines.sync.deletions.owners import USERS
 from pipelines.sync.deletions.proving import SingleRows, Verdicts, Witnesses
 from pipelines.sync.deletions.unfinished import has_unfinished, is_due, look_after
 from pipelines.sync.deletions.work import Work
-from pipelines.sync.fanout.known import Known
 from pipelines.sync.run_context import Run
 from pipelines.sync.slices import SliceWriter
 
@@ -49,7 +48,7 @@ class FollowUp:
         absences: Absences,
         cascade: Cascade,
     ) -> None:
-        self._known = Known(lake)
+        self._known = run.known
         self._witnesses = Witnesses()
         single = SingleRows(api, resource, self._users_gone, run.side_by_side)
         self._work = Work(api, lake, resource, run, clock, writer, absences, cascade, self._known, single)
@@ -58,13 +57,13 @@ class FollowUp:
         """is_night: False for a range that is read again, which looks after no session that goes on."""
         work, records = self._work, self._open_records()
         looks_after = is_night and has_unfinished(work.resource) and is_due(work)
-        with self._known:
-            if looks_after or work.absences.has_judged() or records:
-                self._known.load(work.resource.name)
-                self._known.load(USERS)
-                work.absences.register(self._known)
-                lost = await look_after(work) if looks_after else []
-                await self._judge(records, lost)
+        if looks_after or work.absences.has_judged() or records:
+            self._known.begin()
+            self._known.load(work.resource.name)
+            self._known.load(USERS)
+            work.absences.register(self._known)
+            lost = await look_after(work) if looks_after else []
+            await self._judge(records, lost)
 
     def _open_records(self) -> list[Record]:
         """Rows that an earlier run missed. A run that may not judge takes up only what a kill left half done."""

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
+from pipelines import local_clock
 from pipelines.client.answer import Answer
 from pipelines.contract import Change, Resource
 from pipelines.contract.fan_outs import Worth
@@ -157,7 +158,7 @@ async def _not_listed_either(work: Work, missed: list[Row], left: dict[Row, str]
 
 def _remember(work: Work, chosen: Unfinished, left: dict[Row, str]) -> None:
     """Those that failed are asked first the next time; those that did not fail again are settled."""
-    records, now = work.lake.pending_parents(), datetime.now(timezone.utc)
+    records, now = work.lake.pending_parents(), local_clock.utc_now()
     name, run_id = work.resource.name, work.run.run_id
     failing = [Left(_as_ask(row), Window(None, None), reason) for row, reason in left.items()]
     if failing:

@@ -14,11 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-import duckdb
-
 from pipelines.contract import PARENTS, RESOURCES
 from pipelines.lake import Lake
 from pipelines.lake.changelog import EPOCH, TURNED
+from pipelines.lake.scratch import scratch_database
 from pipelines.sync.deletions.cascade import Cascade
 from pipelines.sync.deletions.owners import USERS
 
@@ -51,9 +50,8 @@ def _turned_since(lake: Lake, name: str, checked: int | None) -> _Turned:
     since = EPOCH if checked is None else EPOCH + timedelta(microseconds=checked)
     with (
         lake.reading(RESOURCES[name], ["id", "_synced_at", "_deleted"]) as versions,
-        duckdb.connect(":memory:", config={"threads": 1}) as connection,
+        scratch_database() as connection,
     ):
-        connection.execute("set TimeZone = 'UTC'")
         connection.register("versions", versions)
         rows = connection.execute(
             """select id, gone, ended from (

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
+from pipelines import local_clock
 from pipelines.client.answer import Answer, Api
 from pipelines.contract import Resource
 from pipelines.lake import Lake, Record
@@ -65,5 +66,5 @@ class Work:
 
     def note_candidates(self, news: Callable[[str, str, datetime, Mapping[str, Record]], Iterable[Record]]) -> None:
         """Write records of rows that are missing. news: given collection, run, time and the records that are held."""
-        name, run_id, now = self.resource.name, self.run.run_id, datetime.now(timezone.utc)
+        name, run_id, now = self.resource.name, self.run.run_id, local_clock.utc_now()
         self.lake.deletion_candidates().write(lambda held: news(name, run_id, now, held))

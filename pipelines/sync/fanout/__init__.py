@@ -7,6 +7,7 @@ Does not belong here: the tenant's own lists (the modules beside this package).
 
 from __future__ import annotations
 
-from pipelines.sync.fanout.unit import forget_pending, plan_unit, run_unit, watermark
+from pipelines.sync.fanout.marks import known_until
+from pipelines.sync.fanout.unit import forget_pending, plan_unit, run_unit
 
-__all__ = ["forget_pending", "plan_unit", "run_unit", "watermark"]
+__all__ = ["forget_pending", "known_until", "plan_unit", "run_unit"]

@@ -20,7 +20,7 @@ from pipelines.sync.fanout.reasons import Reasons, Tonight, any_reason, flag, sq
 from pipelines.sync.windows import Window, shifted
 
 FETCHED = 5_000
-"""Parents that are taken out of the database at a time."""
+"""Parents that are made into objects at a time."""
 ORDERED = 20_000
 """Parents that are put in order at a time, about; a bucket stays whole."""
 
@@ -79,16 +79,18 @@ class _Chooser:
         seen = {name: self._known.load(name) for name in set(self._fan_out.watches.values())}
         self._reasons.make(marks, pending)
         back = self._choose()
+        asked = Counter(dict(self._reason_counts()))
+        parents = self._reasons.all_parents
         return Plan(
-            parents=self._reasons.all_parents,
-            asked=Counter(dict(self._reason_counts())),
-            skipped=self._skipped(),
+            parents=parents,
+            asked=asked,
+            skipped=self._skipped(parents, asked.total()),
             buckets=tuple(mark.bucket for mark in marks),
             seen=seen,
             back=back,
             asks=self._asks("not has_failed"),
-            failed=list(self._asks("has_failed")),
-            gone=self._gone(),
+            failed=list(self._asks("has_failed")) if pending else [],
+            gone=self._gone() if pending else [],
             deep=self._tonight.deep,
             untouched=frozenset(mark.bucket for mark in marks if mark.until is None),
         )
@@ -111,10 +113,12 @@ class _Chooser:
 
     def _choose(self) -> datetime | None:
         """Drop reasons that would cost too much; returns how far back history is asked, None: to its beginning."""
-        if self._reasons.has(Worth.RECENT) and not self._tonight.deep:
-            self._drop_if_many(Worth.RECENT)
-        back = self._bound_backfill() if self._reasons.has(Worth.BACKFILL) else None
-        self._sql.execute(f"delete from chosen where not {any_reason()}")  # noqa: S608 - names of ours
+        back = None
+        if self._reasons.parents > min(self._reasons.few, self._tonight.settings.backfill_requests):
+            if self._reasons.has(Worth.RECENT) and not self._tonight.deep:
+                self._drop_if_many(Worth.RECENT)
+            back = self._bound_backfill() if self._reasons.has(Worth.BACKFILL) else None
+            self._sql.execute(f"delete from chosen where not {any_reason()}")  # noqa: S608 - names of ours
         return back
 
     def _drop_if_many(self, reason: Worth) -> None:
@@ -142,9 +146,9 @@ class _Chooser:
         rows = self._sql.execute(f"select case {first} end, count(*) from chosen group by 1").fetchall()  # noqa: S608
         return [(Worth(reason), number) for reason, number in rows]
 
-    def _skipped(self) -> Counter[str]:
+    def _skipped(self, parents: int, asked: int) -> Counter[str]:
         left = Counter[str]()
-        later = self._reasons.parents - self._reasons.number("select count(*) from chosen")
+        later = self._reasons.parents - asked
         if self._reasons.has(Worth.BACKFILL):
             waiting = self._reasons.number(
                 """select count(*) from parents p join marks m using (bucket) anti join chosen c on c.id = p.id
@@ -153,7 +157,7 @@ class _Chooser:
             left["history is asked in later nights"] = waiting
             later -= waiting
         left["nothing changed"] = later
-        left[_OTHERS.get(self._fan_out.name, "no user is known")] = self._reasons.all_parents - self._reasons.parents
+        left[_OTHERS.get(self._fan_out.name, "no user is known")] = parents - self._reasons.parents
         return +left
 
     def _gone(self) -> list[str]:
@@ -166,16 +170,16 @@ class _Chooser:
         """Bucket by bucket, the newest first. which: a condition in SQL."""
         flags = ", ".join(flag(reason) for reason in Worth)
         children = self._children()
-        rows = self._sql.cursor()
-        for first, last in self._portions(which):
-            rows.execute(
+        for first, last in list(self._portions(which)):
+            # taken out at once: the next query of whoever plans something else would end a stream
+            rows = self._sql.execute(
                 f"""select id::varchar as id, user_id::varchar as user_id, bucket, begun, until, sessions_since,
                            recent_since, forecast_from, is_bearing, has_failed, asked_from, asked_until, {flags}
                     from chosen where bucket between ? and ? and {which}
                     order by bucket, begun desc nulls last, id""",  # noqa: S608 - names of ours
                 [first, last],
-            )
-            for batch in rows.to_arrow_reader(FETCHED):
+            ).to_arrow_table()
+            for batch in rows.to_batches(FETCHED):
                 for row in batch.to_pylist():
                     yield self._ask(row, children)
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TypeVar
 
+from pipelines import local_clock
 from pipelines.contract import FanOut
 from pipelines.contract.fan_outs import Form, Worth
 from pipelines.errors import ApiError, CredentialsRefused, HostUnreachable, NotPermitted
@@ -258,7 +259,7 @@ class FanOutSync:
         doubtful = set[str]().union(*(found.parents for found in absent)) - unbelieved
         second, confirmed = await self._ask_about(doubtful, pieces)
         again = {writer.name: writer.read(second) for writer in self._writers} if second else {}
-        at = self._asking.clock.stamp(datetime.now(timezone.utc))
+        at = self._asking.clock.stamp(local_clock.utc_now())
         if finished is not None:
             self._remember_left()
         for writer in self._writers:
@@ -333,7 +334,7 @@ class FanOutSync:
     def _remember_left(self) -> None:
         if not self._left:
             return
-        now, name, run_id = datetime.now(timezone.utc), self._fan_out.name, self._run_id
+        now, name, run_id = local_clock.utc_now(), self._fan_out.name, self._run_id
         left = list(self._left.values())
         self._pending.write(lambda held: pending_news(name, run_id, now, left, held))
         self.outcome.failed += sum(1 for one in left if one.reason is not None)
@@ -344,7 +345,7 @@ class FanOutSync:
         done = {ask.parent_id for ask in asks if Worth.FAILED in ask.reasons and ask.parent_id not in self._left}
         if not done:
             return
-        now, name, run_id = datetime.now(timezone.utc), self._fan_out.name, self._run_id
+        now, name, run_id = local_clock.utc_now(), self._fan_out.name, self._run_id
         self._pending.write(lambda held: resolutions(name, run_id, now, sorted(done), held))
         for writer in self._writers:
             writer.asides.resolve(record["id"] for record in writer.asides.pending() if record["parent_id"] in done)

@@ -1,5 +1,6 @@
 """What the lake knows of the tenant's things, in an in-memory DuckDB: for choosing whom to ask.
 
+One for a run: what one part of it read is there for the next, as long as nobody has committed to that table since.
 One row a thing: whose it is, when it began, when it was first and last read, and whether it is gone. A thing that was
 deleted and is there again counts as first read when it came back, so that it is asked for like a new one.
 Does not belong here: what follows from it (choosing.py).
@@ -44,6 +45,8 @@ class Known:
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
         self._loaded: dict[str, datetime | None] = {}
+        self._versions: dict[str, int | None] = {}
+        self._is_fresh: set[str] = set()
         self.sql = scratch_database()
 
     def __enter__(self) -> Self:
@@ -54,14 +57,22 @@ class Known:
     ) -> None:
         self.sql.close()
 
+    def begin(self) -> None:
+        """Another part of the run begins: the tables it needs are looked at again. Within one they stay as they are."""
+        self._is_fresh.clear()
+
     def load(self, table: str) -> datetime | None:
         """Make `known_{table}`; the newest read time of the table, None where it is empty.
 
         Columns: id, user_id (uuid), begun, ended, is_final, earliest (begin of any version), first_seen, seen, gone.
         `owned_{table}` has user_id, earliest and seen once for each user that a thing belongs to or ever belonged to.
         """
-        if table not in self._loaded:
-            self._loaded[table] = self._load_things(table) if table in _SHAPES else self._newest(table)
+        if table not in self._is_fresh:
+            version = self._lake.version(table)
+            if table not in self._loaded or version != self._versions[table]:
+                self._versions[table] = version
+                self._loaded[table] = self._load_things(table) if table in _SHAPES else self._newest(table)
+            self._is_fresh.add(table)
         return self._loaded[table]
 
     def _load_things(self, table: str) -> datetime | None:
@@ -76,7 +87,7 @@ class Known:
             )
             self.sql.unregister("deletions")
         with self._lake.reading(resource, [*columns, "_synced_at", "_deleted"]) as versions:
-            self.sql.execute(f"create table known_{table} ({_KNOWN})")
+            self.sql.execute(f"create or replace temp table known_{table} ({_KNOWN})")
             kept = f"""id::uuid as key, _synced_at as read_at, {whose}::uuid as whose, {begun} as begun,
                        {ended} as ended, {final} as is_final, _deleted as gone"""
             for _ in in_parts(self.sql, versions, kept):
@@ -108,7 +119,7 @@ class Known:
                 )
                 self.sql.unregister("versions")
         self.sql.execute(
-            f"""create table owned_{table} as
+            f"""create or replace temp table owned_{table} as
                 select k.user_id, k.earliest, k.seen from known_{table} k
                 union all select f.user_id, k.earliest, k.seen from former f join known_{table} k using (id)"""  # noqa: S608
         )
@@ -128,7 +139,7 @@ class Known:
         price that is awaited as an actual. since: how old such a price may be.
         """
         self.sql.execute(
-            """create or replace table bearing (
+            """create or replace temp table bearing (
                  id uuid, known_since timestamptz, changed_at timestamptz, forecast_from timestamptz
                )"""
         )

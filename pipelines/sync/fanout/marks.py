@@ -59,31 +59,40 @@ def app_id(table: str, bucket: int, about: str = "") -> str:
 
 def read_marks(fan_out: FanOut, tables: Mapping[str, ChildTable]) -> list[Mark]:
     """The state of every bucket: where a fan-out feeds several tables, that of the one that is furthest behind."""
-    return [_mark(fan_out, tables, bucket) for bucket in range(BUCKETS)]
+    watched, is_backwards = set(fan_out.watches.values()), Worth.BACKFILL in fan_out.worth
+    return [_mark(tables, bucket, watched, is_backwards=is_backwards) for bucket in range(BUCKETS)]
 
 
-def _mark(fan_out: FanOut, tables: Mapping[str, ChildTable], bucket: int) -> Mark:
-    def least(about: str = "") -> int | None:
-        known = []
-        for name, table in tables.items():
-            version = table.mark(app_id(name, bucket, about))
-            if version is None:
-                return None
-            known.append(version)
-        return min(known)
+def known_until(tables: Mapping[str, ChildTable]) -> datetime | None:
+    """Up to when the parents of every bucket were asked; None while some bucket never was."""
+    least = [_least(tables, bucket) for bucket in range(BUCKETS)]
+    known = [version for version in least if version is not None]
+    return from_version(min(known)) if len(known) == BUCKETS else None
 
-    until = least()
+
+def _mark(tables: Mapping[str, ChildTable], bucket: int, watched: Iterable[str], *, is_backwards: bool) -> Mark:
+    until = _least(tables, bucket)
     if until is None:
         return Mark(bucket)
-    deep = least(DEEP)
-    back = least(BACK) if Worth.BACKFILL in fan_out.worth else None
+    deep = _least(tables, bucket, DEEP)
+    back = _least(tables, bucket, BACK) if is_backwards else None
     return Mark(
         bucket,
         until=from_version(until),
-        seen={name: _read_time(least(name)) for name in set(fan_out.watches.values())},
+        seen={name: _read_time(_least(tables, bucket, name)) for name in watched},
         back=None if back is None or back >= ALL_OF_IT else BACK_FROM - back * MICROSECOND,
         deep=None if deep is None else from_version(deep),
     )
+
+
+def _least(tables: Mapping[str, ChildTable], bucket: int, about: str = "") -> int | None:
+    known = []
+    for name, table in tables.items():
+        version = table.mark(app_id(name, bucket, about))
+        if version is None:
+            return None
+        known.append(version)
+    return min(known)
 
 
 def bucket_versions(

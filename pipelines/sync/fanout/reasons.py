@@ -48,6 +48,7 @@ class Reasons:
         self._known = known
         self._fan_out = fan_out
         self._tonight = tonight
+        self.parents = 0
 
     def make(self, marks: Sequence[Mark], pending: Sequence[Record]) -> None:
         """Make both tables. pending: records of parents that an earlier run could not finish."""
@@ -76,7 +77,7 @@ class Reasons:
         only_bearing = self._fan_out.known_from or (self.has(Worth.BEARING) and not self.has(Worth.NEW))
         unfinished = "or not k.is_final" if self.has(Worth.UNFINISHED) else ""
         self.sql.execute(
-            f"""create or replace table parents as
+            f"""create or replace temp table parents as
                 select k.id, k.user_id, k.begun, k.ended, k.is_final, k.seen,
                        coalesce(b.known_since, k.first_seen) as first_seen,
                        b.id is not null as is_bearing, b.forecast_from, b.changed_at,
@@ -86,6 +87,7 @@ class Reasons:
                 where not k.gone and k.user_id is not null
                   and ({"b.id is not null " + unfinished if only_bearing else "true"})"""  # noqa: S608 - names of ours
         )
+        self.parents = self.number("select count(*) from parents")
 
     def _make_marks(self, marks: Sequence[Mark]) -> None:
         watched = sorted(set(self._fan_out.watches.values()))
@@ -114,7 +116,7 @@ class Reasons:
 
     def _replace(self, name: str, rows: pa.Table) -> None:
         self.sql.register("rows_in", rows)
-        self.sql.execute(f"create or replace table {name} as select * from rows_in")  # noqa: S608 - a name of ours
+        self.sql.execute(f"create or replace temp table {name} as select * from rows_in")  # noqa: S608 - a name of ours
         self.sql.unregister("rows_in")
 
     def _make_chosen(self) -> None:
@@ -123,7 +125,7 @@ class Reasons:
         flags = ", ".join(f"coalesce({self._condition(reason)}, false) as {flag(reason)}" for reason in Worth)
         turns = max(self._tonight.settings.rotation_nights, -(-self.parents // max(self.few, 1)))
         self.sql.execute(
-            f"""create or replace table chosen as
+            f"""create or replace temp table chosen as
                 with ready as (
                   select p.*, m.* exclude (bucket), c.sessions_since, c.recent_since,
                          c.sessions_changed, c.is_recent, c.payouts_changed, c.locations_changed, c.vehicles_changed,
@@ -171,7 +173,7 @@ class Reasons:
             )
         nothing = "select null::uuid as user_id, '' as what, null::timestamptz as since where false"
         self.sql.execute(
-            f"""create or replace table changed as
+            f"""create or replace temp table changed as
                 select user_id,
                        min(since) filter (what = 'sessions_changed') as sessions_since,
                        min(since) filter (what = 'is_recent') as recent_since,
@@ -222,10 +224,6 @@ class Reasons:
     @property
     def few(self) -> int:
         return self._tonight.settings.ask_all_parents
-
-    @property
-    def parents(self) -> int:
-        return self.number("select count(*) from parents")
 
     @property
     def all_parents(self) -> int:

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timezone
 
+from pipelines import local_clock
 from pipelines.client.answer import Api
 from pipelines.contract import RESOURCES, FanOut
 from pipelines.contract.fan_outs import BUCKETS, Part
@@ -22,7 +22,7 @@ from pipelines.sync.fanout.asking import Asking
 from pipelines.sync.fanout.choosing import Plan, choose, choose_range
 from pipelines.sync.fanout.fan_out import FanOutSync, Outage
 from pipelines.sync.fanout.known import Known
-from pipelines.sync.fanout.marks import Mark, read_marks
+from pipelines.sync.fanout.marks import Mark, known_until, read_marks
 from pipelines.sync.fanout.pending import PENDING
 from pipelines.sync.fanout.pending import resolutions as pending_resolutions
 from pipelines.sync.fanout.probing import Probe
@@ -53,7 +53,9 @@ async def run_unit(
 
     window: read just this of every parent, and move no state.
     """
-    with _opened(lake, fan_out, run, reports) as state, Known(lake) as known:
+    known = run.known
+    known.begin()
+    with _opened(lake, fan_out, run, reports) as state:
         asking = Asking(
             api,
             fan_out,
@@ -71,7 +73,7 @@ async def run_unit(
         else:
             await _carry_out(asking, known, lake, run, state, reports, window)
         for report, table in zip(reports, state.tables.values(), strict=True):
-            report.watermark = watermark(fan_out, {report.collection: table})
+            report.watermark = known_until({report.collection: table})
 
 
 def plan_unit(known: Known, lake: Lake, fan_out: FanOut, tonight: Tonight) -> tuple[Plan, int] | None:
@@ -145,13 +147,6 @@ async def _carry_out(
             report.notes.append(f"the history of {sync.outcome.unfinished} parents goes on the next night")
 
 
-def watermark(fan_out: FanOut, tables: Mapping[str, ChildTable]) -> datetime | None:
-    """Up to when every parent was asked; None while some bucket never was."""
-    marks = [mark.until for mark in read_marks(fan_out, tables)]
-    known = [until for until in marks if until is not None]
-    return min(known) if len(known) == len(marks) else None
-
-
 def _skip_all(known: Known, fan_out: FanOut, reports: Sequence[CollectionReport]) -> None:
     known.load(fan_out.parent)
     row = known.sql.execute(f"select count(*) from known_{fan_out.parent} where not gone").fetchone()  # noqa: S608
@@ -170,7 +165,7 @@ def _forget(lake: Lake, fan_out: FanOut, run: Run, parents: Sequence[str]) -> No
     """These pending parents are not asked again."""
     if not parents:
         return
-    now, name, run_id = datetime.now(timezone.utc), fan_out.name, run.run_id
+    now, name, run_id = local_clock.utc_now(), fan_out.name, run.run_id
     lake.pending_parents().write(lambda held: pending_resolutions(name, run_id, now, parents, held))
 
 

@@ -19,6 +19,7 @@ from pipelines.errors import ApiError, ConfigurationError, CredentialsRefused, H
 from pipelines.lake import ChangelogTable, Lake
 from pipelines.memory import spare_memory
 from pipelines.normalise.brackets import decode_leniently
+from pipelines.occupancy import beside_others
 from pipelines.settings import ApiSettings, LakeSettings, SyncSettings
 from pipelines.sync.asides import Asides
 from pipelines.sync.clock import ReadClock
@@ -115,7 +116,10 @@ def run_sync(
         async with open_client(api, sync, leniently=decode_leniently) as client:
             return await sync_with(client, store, order, sync, progress, now)
 
-    return asyncio.run(session())
+    with beside_others(lake.home.absolute()) as beside_another:
+        report = asyncio.run(session())
+    report.began_beside_another = beside_another
+    return report
 
 
 async def sync_with(
@@ -235,7 +239,7 @@ async def _sync_collection(
     finally:
         table.close()
         report.counters = _since(before, api.counters)
-        report.finished_at = datetime.now(timezone.utc)
+        report.finish()
 
 
 def _absences(table: ChangelogTable, run: Run) -> Absences:
@@ -266,7 +270,7 @@ async def _sync_fan_out(
         # they were asked together: the first carries what it cost
         reports[0].counters = _since(before, api.counters)
         for report in reports:
-            report.finished_at = datetime.now(timezone.utc)
+            report.finish()
 
 
 async def _sync_list(api: Api, lake: Lake, fan_out: FanOut, run: Run, report: CollectionReport) -> bool:

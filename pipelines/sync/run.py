@@ -21,9 +21,10 @@ from pipelines.memory import spare_memory
 from pipelines.normalise.brackets import decode_leniently
 from pipelines.occupancy import beside_others
 from pipelines.settings import ApiSettings, LakeSettings, SyncSettings
+from pipelines.sync.ahead import set_back
 from pipelines.sync.asides import Asides
 from pipelines.sync.clock import ReadClock
-from pipelines.sync.collection import CollectionSync
+from pipelines.sync.collection import CollectionSync, marks_of
 from pipelines.sync.deletions.absence import Absences
 from pipelines.sync.deletions.cascade import Cascade
 from pipelines.sync.deletions.follow_up import FollowUp
@@ -32,8 +33,10 @@ from pipelines.sync.fanout import forget_pending, run_unit
 from pipelines.sync.report import CollectionReport, RunReport
 from pipelines.sync.run_context import Run
 from pipelines.sync.slices import SliceWriter
-from pipelines.sync.unfiltered import UnfilteredSync
+from pipelines.sync.unfiltered import WORDS, UnfilteredSync
 from pipelines.sync.windows import Window, to_millisecond
+
+ALL_OF_IT = timedelta.max
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +225,7 @@ async def _sync_collection(
     before = replace(api.counters)
     table = lake.table(resource)
     try:
+        set_back(lake, table, marks_of(resource), run.now, report, at_most=ALL_OF_IT)
         absences = _absences(table, run)
         writer = SliceWriter(
             table,
@@ -283,6 +287,8 @@ async def _sync_list(api: Api, lake: Lake, fan_out: FanOut, run: Run, report: Co
             table, asides, lake.reconciliation(), report, run_id=run.run_id, slice_rows=run.settings.slice_rows
         )
         report.window_until = run.until
+        marks = [resource.name, *(f"{resource.name}/list/{word}" for word in WORDS)]
+        set_back(lake, table, marks, run.now, report, at_most=ALL_OF_IT)
         clock = ReadClock(table.newest_read())
         if not await UnfilteredSync(api, lake, resource, run, clock, writer).pull():
             return False

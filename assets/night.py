@@ -24,6 +24,7 @@ from dagster import (
     RunsFilter,
 )
 from dagster._core.execution.plan.objects import ErrorSource
+from sqlalchemy.exc import OperationalError
 
 from assets.definitions import build_definitions
 from assets.instance import open_instance, prepare_home
@@ -100,9 +101,15 @@ def run_night(
         built=heard.builds.append,
         published=heard.published.append,
     )
-    with _only_night(lake), open_instance(lake) as instance:
-        _bury_the_dead(instance)
-        result = _run(build_definitions(surroundings).resolve_job_def(WEEKLY if deep else NIGHTLY), instance)
+    try:
+        with _only_night(lake), open_instance(lake) as instance:
+            _bury_the_dead(instance)
+            result = _run(build_definitions(surroundings).resolve_job_def(WEEKLY if deep else NIGHTLY), instance)
+    except OperationalError as error:
+        raise ChargelakeError(
+            f"Dagster's records in {lake.dagster_folder} cannot be written: {error.orig}. Free some space, or make it a"
+            " place this user may write to, and run again; what was committed to the lake until then is kept."
+        ) from None
     if any(event.step_failure_data.error_source is ErrorSource.INTERRUPT for event in _failures(result)):
         raise KeyboardInterrupt
     return _summary(result, heard, time.monotonic() - began)

@@ -71,11 +71,15 @@ def replay(
     """
     from dataclasses import asdict
 
+    from pipelines.occupancy import beside_others
+    from pipelines.settings import LakeSettings, load
     from pipelines.sync.replay import replay as replay_rows
     from pipelines.sync.replay import waiting
 
     lake = _lake()
-    done = replay_rows(lake, waiting(lake, _names(collections), ids or ()))
+    chosen = waiting(lake, _names(collections), ids or ())
+    with beside_others(load(LakeSettings).home.absolute()):
+        done = replay_rows(lake, chosen)
     left = sum(len(one.unreadable) for one in done)
     if json:
         console.print_json([asdict(one) for one in done])

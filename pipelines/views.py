@@ -28,6 +28,10 @@ WIDTH_OF_PARENTS = 110
 """Columns of a terminal from which on the numbers of parents are shown beside the rows."""
 MOST_NAMED = 20
 """Failing parents, and missing rows, that are named; --json has all of them."""
+BESIDE_ANOTHER = (
+    "Another sync of this lake was at work when this one began. Both asked the API; rows that the other had committed"
+    " count here as read, not as new. Nothing is lost or doubled."
+)
 
 
 def show_run(report: RunReport, *, as_json: bool) -> None:
@@ -35,7 +39,13 @@ def show_run(report: RunReport, *, as_json: bool) -> None:
     if as_json:
         records = [collection.as_record(report.run_id) for collection in report.collections]
         console.print_json(
-            {"run_id": report.run_id, "until": report.until, "status": report.status.value, "collections": records}
+            {
+                "run_id": report.run_id,
+                "until": report.until,
+                "status": report.status.value,
+                "began_beside_another": report.began_beside_another,
+                "collections": records,
+            }
         )
         return
     with_parents = console.out.width >= WIDTH_OF_PARENTS and any(
@@ -74,6 +84,8 @@ def show_run(report: RunReport, *, as_json: bool) -> None:
         _say(line)
     for names, note, failed in _notes(report):
         _say(f"{names}: {note}", is_error=failed)
+    if report.began_beside_another:
+        _say(BESIDE_ANOTHER)
     if report.status.value == "complete" and not any(collection.rows_written for collection in report.collections):
         console.out.print("Nothing new: the lake already held all of it.")
 

@@ -12,21 +12,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from support.command import run_command
+from support.command import COMMAND, environment, run_command
 from support.lake_truth import SAME, differences, held, versions_per_key
 from support.other_tenant import seeded, serving
 from support.other_under import KEYS, full
 
 from pipelines.contract import FAN_OUTS, LISTS, RESOURCES
 
-COMMAND = [sys.executable, "-m", "pipelines.cli"]
 PATHS = {"users": "users", "vehicles": "vehicles", "charging_locations": "charging-locations", "sessions": "sessions"}
-
-
-def environment(home, env=None, **more):
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("SMART_CHARGING_", "CHARGELAKE_"))}
-    fast = {"CHARGELAKE_MAX_TRIES": "2", "CHARGELAKE_MAX_REQUESTS_PER_SECOND": "100000"}
-    return clean | (env or {}) | fast | {"CHARGELAKE_HOME": str(home), "COLUMNS": "200"} | more
 
 
 def run(*arguments, home, env=None, **more):

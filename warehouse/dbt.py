@@ -132,7 +132,8 @@ def manifest_file(settings: LakeSettings) -> Path:
 
 
 def _failure(command: str, exit_code: int, said: str, log: Path) -> str:
-    return f"dbt {command} ended with {exit_code}: {_first_lines(said) or 'it said nothing'}\nfull log: {log}"
+    full = "The disk is full: free some space and run again. " if "No space left on device" in said else ""
+    return f"{full}dbt {command} ended with {exit_code}: {_first_lines(said) or 'it said nothing'}\nfull log: {log}"
 
 
 def _first_lines(text: str) -> str:

@@ -119,6 +119,19 @@ class ChangelogTable:
         """Move a mark forward, in a commit without rows."""
         self._commit(self.schema.empty_table(), {app_id: version})
 
+    def set_back(self, watermarks: Mapping[str, datetime]) -> None:
+        """Let watermarks fall, which Delta allows and nothing else here does: see pipelines/sync/ahead.py."""
+        versions = {app_id: to_version(instant) for app_id, instant in watermarks.items()}
+        for _ in range(COMMIT_ATTEMPTS):
+            try:
+                self._store.append(self.schema.empty_table(), versions)
+            except CommitRefused:
+                self._store.refresh()
+                self._forget()
+                continue
+            return
+        raise self._others_were_first()
+
     def commit_late(self, rows: pa.Table, at: datetime) -> Committed:
         """Append rows that were read long ago: not where a key was read since, and stamped `at` or later."""
         return self._commit(rows, {}, late_at=at)
@@ -149,7 +162,10 @@ class ChangelogTable:
                 if index is not None:
                     index.add(news, only_unheld=delta.new == news.num_rows)
             return _committed(news, delta, refusals)
-        raise LakeError(
+        raise self._others_were_first()
+
+    def _others_were_first(self) -> LakeError:
+        return LakeError(
             f"{self._store.uri}: {COMMIT_ATTEMPTS} commits in a row were refused because other writers were first."
             " Stop the other syncs of this tenant and run again; nothing is lost."
         )

@@ -8,6 +8,7 @@ Does not belong here: what a row or a watermark means (see changelog.py and oper
 from __future__ import annotations
 
 import errno
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -33,6 +34,10 @@ CHECKPOINT_INTERVAL = "10"
 """Commits after which Delta puts its log together: whoever opens a table reads what came since. Few nights make ten."""
 SPARE_BYTES = 1_000_000
 """Room on the disk that a commit leaves for Delta's log."""
+_PULL_ANEW = (
+    "Restore the table's folder from a backup; or move it away and run `chargelake sync`, which pulls the table anew"
+    " (what the tenant does not show any more is then lost)."
+)
 
 
 class CommitRefused(Exception):
@@ -188,9 +193,16 @@ def _explain(uri: str, error: Exception) -> str:
         sign in text for sign in ("Permission denied", "Read-only file system", "os error 13", "os error 30")
     ):
         return f"{uri} cannot be written. Make CHARGELAKE_HOME (or CHARGELAKE_LAKE) a place this user may write to."
+    if number == errno.EFBIG or "File too large" in text or "os error 27" in text:
+        return f"{uri}: a file would be larger than this user may write (`ulimit -f`). Raise the limit and run again."
+    if any(sign in text for sign in ("Parquet magic bytes", "Parquet file size", "Json error", "thrift", "Corrupt")):
+        return f"{_file_of(uri, text)} is damaged. {_PULL_ANEW} ({text})"
     if "not found" in text.lower() or "No such file" in text:
-        return (
-            f"A file that the table {uri} names is missing. Restore the folder from a backup, or move it away"
-            f" and run again to pull the table anew. ({text})"
-        )
-    return f"The table {uri} cannot be read or written: {text}"
+        return f"{_file_of(uri, text)} is missing. {_PULL_ANEW} ({text})"
+    return f"The table {uri} cannot be read or written. {_PULL_ANEW} ({text})"
+
+
+def _file_of(uri: str, text: str) -> str:
+    """The Parquet file that an error names, or that it is one of the table's."""
+    named = re.search(r"[\w.-]+\.parquet", text)
+    return f"A file of the table {uri}" if named is None else f"{named.group()}, a file of the table {uri},"

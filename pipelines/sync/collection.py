@@ -146,7 +146,7 @@ class CollectionSync:
 
     @property
     def _rotation_id(self) -> str:
-        return f"{self._resource.name}/rotation"
+        return _rotation_id(self._resource)
 
     async def _rotate(self) -> None:
         """Read tonight's part of all history again: what was changed long after it happened."""
@@ -287,3 +287,15 @@ class CollectionSync:
             return read_page(answer, read_at, resource.path) if answer.status == 200 else empty_page(read_at)
 
         return ask
+
+
+def marks_of(resource: Resource) -> list[str]:
+    """The names of all marks of a collection that are instants of the API's clock."""
+    if resource.answer is Answer.ARRAY:
+        return [resource.name]
+    own = [resource.app_id(question) for question in resource.all_questions]
+    return [*own, _rotation_id(resource), *([asked_app_id(resource)] if has_unfinished(resource) else [])]
+
+
+def _rotation_id(resource: Resource) -> str:
+    return f"{resource.name}/rotation"

@@ -73,6 +73,15 @@ class CollectionReport:
         self.notes.append(note)
         self.status = Status.FAILED
 
+    def finish(self) -> None:
+        """The work is done; another writer of the table is worth a note."""
+        self.finished_at = local_clock.utc_now()
+        if self.refused_commits:
+            self.notes.append(
+                f"{self.refused_commits} commits came second to another writer's: the table was read again and what is"
+                " news worked out anew, so nothing is lost or doubled"
+            )
+
     @property
     def duration_seconds(self) -> float:
         return 0.0 if self.finished_at is None else (self.finished_at - self.started_at).total_seconds()
@@ -119,11 +128,15 @@ def counted(reasons: Counter[str]) -> str:
 
 @dataclass(slots=True)
 class RunReport:
-    """All collections of one run. until: the upper end of its windows."""
+    """All collections of one run. until: the upper end of its windows.
+
+    began_beside_another: another sync of the same lake was at work when this one began.
+    """
 
     run_id: str
     until: datetime
     collections: list[CollectionReport] = field(default_factory=list)
+    began_beside_another: bool = False
 
     def add_cascade(self, deleted: Mapping[str, int], restored: Mapping[str, int]) -> None:
         """Count what was deleted and brought back with what it hangs under, by table."""

@@ -20,10 +20,12 @@ from pipelines.errors import ApiError, ConfigurationError, CredentialsRefused, H
 from pipelines.lake import ChangelogTable, Lake
 from pipelines.memory import spare_memory
 from pipelines.normalise.brackets import decode_leniently
+from pipelines.occupancy import beside_others
 from pipelines.settings import ApiSettings, LakeSettings, SyncSettings
+from pipelines.sync.ahead import set_back
 from pipelines.sync.asides import Asides
 from pipelines.sync.clock import ReadClock
-from pipelines.sync.collection import CollectionSync
+from pipelines.sync.collection import CollectionSync, marks_of
 from pipelines.sync.deletions.absence import Absences
 from pipelines.sync.deletions.cascade import Cascade
 from pipelines.sync.deletions.follow_up import FollowUp
@@ -33,8 +35,10 @@ from pipelines.sync.fanout.known import Known
 from pipelines.sync.report import CollectionReport, RunReport
 from pipelines.sync.run_context import Run
 from pipelines.sync.slices import SliceWriter
-from pipelines.sync.unfiltered import UnfilteredSync
+from pipelines.sync.unfiltered import WORDS, UnfilteredSync
 from pipelines.sync.windows import Window, to_millisecond
+
+ALL_OF_IT = timedelta.max
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +121,10 @@ def run_sync(
         async with open_client(api, sync, leniently=decode_leniently) as client:
             return await sync_with(client, store, order, sync, progress, now)
 
-    return asyncio.run(session())
+    with beside_others(lake.home.absolute()) as beside_another:
+        report = asyncio.run(session())
+    report.began_beside_another = beside_another
+    return report
 
 
 async def sync_with(
@@ -226,6 +233,7 @@ async def _sync_collection(
     before = replace(api.counters)
     table = lake.table(resource)
     try:
+        set_back(lake, table, marks_of(resource), run.now, report, at_most=ALL_OF_IT)
         absences = _absences(table, run)
         writer = SliceWriter(
             table,
@@ -243,7 +251,7 @@ async def _sync_collection(
     finally:
         table.close()
         report.counters = _since(before, api.counters)
-        report.finished_at = local_clock.utc_now()
+        report.finish()
 
 
 def _absences(table: ChangelogTable, run: Run) -> Absences:
@@ -274,7 +282,7 @@ async def _sync_fan_out(
         # they were asked together: the first carries what it cost
         reports[0].counters = _since(before, api.counters)
         for report in reports:
-            report.finished_at = local_clock.utc_now()
+            report.finish()
 
 
 async def _sync_list(api: Api, lake: Lake, fan_out: FanOut, run: Run, report: CollectionReport) -> bool:
@@ -287,6 +295,8 @@ async def _sync_list(api: Api, lake: Lake, fan_out: FanOut, run: Run, report: Co
             table, asides, lake.reconciliation(), report, run_id=run.run_id, slice_rows=run.settings.slice_rows
         )
         report.window_until = run.until
+        marks = [resource.name, *(f"{resource.name}/list/{word}" for word in WORDS)]
+        set_back(lake, table, marks, run.now, report, at_most=ALL_OF_IT)
         clock = ReadClock(table.newest_read())
         if not await UnfilteredSync(api, lake, resource, run, clock, writer).pull():
             return False

@@ -18,10 +18,20 @@ from tempfile import TemporaryDirectory
 import pytest
 
 PATIENCE_SECONDS = 120
+COMMAND = [sys.executable, "-m", "pipelines.cli"]
 
 _FORKS = multiprocessing.get_context("forkserver")
 # not pipelines.cli itself: it looks at its terminal while it is imported
 _FORKS.set_forkserver_preload(["pipelines.sync.dry_run", "pipelines.status", "rich.progress", "rich.table", "typer"])
+
+
+def environment(home: Path, env: Mapping[str, str] | None = None, **more: str) -> dict[str, str]:
+    """This process's environment with a tenant's settings and no others. env: the tenant's."""
+    clean = {
+        name: value for name, value in os.environ.items() if not name.startswith(("SMART_CHARGING_", "CHARGELAKE_"))
+    }
+    fast = {"CHARGELAKE_MAX_TRIES": "2", "CHARGELAKE_MAX_REQUESTS_PER_SECOND": "100000"}
+    return clean | dict(env or {}) | fast | {"CHARGELAKE_HOME": str(home), "COLUMNS": "200"} | more
 
 
 def run_command(*arguments: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:

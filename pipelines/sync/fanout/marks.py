@@ -16,12 +16,12 @@ from datetime import datetime, timedelta, timezone
 from pipelines.contract.fan_outs import BUCKETS, FanOut, Worth
 from pipelines.lake import ChildTable
 from pipelines.lake.changelog import from_version, to_version
+from pipelines.sync.ahead import AHEAD
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 MICROSECOND = timedelta(microseconds=1)
 BACK = "back"
 DEEP = "deep"
-AHEAD = timedelta(hours=1)
 BACK_FROM = datetime(9999, 1, 1, tzinfo=timezone.utc)
 """Transactions only rise, history is asked backwards: so what is kept is the distance from here."""
 ALL_OF_IT = 2**62

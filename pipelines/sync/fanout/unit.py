@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from pipelines import local_clock
 from pipelines.client.answer import Api
@@ -16,13 +17,14 @@ from pipelines.contract import RESOURCES, FanOut
 from pipelines.contract.fan_outs import BUCKETS, Part
 from pipelines.lake import ChildTable, Lake, Record
 from pipelines.lake.changelog import to_version
+from pipelines.sync.ahead import AHEAD, set_back
 from pipelines.sync.asides import Asides
 from pipelines.sync.clock import ReadClock
 from pipelines.sync.fanout.asking import Asking
 from pipelines.sync.fanout.choosing import Plan, choose, choose_range
 from pipelines.sync.fanout.fan_out import FanOutSync, Outage
 from pipelines.sync.fanout.known import Known
-from pipelines.sync.fanout.marks import Mark, known_until, read_marks
+from pipelines.sync.fanout.marks import DEEP, Mark, app_id, known_until, read_marks
 from pipelines.sync.fanout.pending import PENDING
 from pipelines.sync.fanout.pending import resolutions as pending_resolutions
 from pipelines.sync.fanout.probing import Probe
@@ -34,6 +36,8 @@ from pipelines.sync.run_context import Run
 from pipelines.sync.windows import Window, to_millisecond
 
 UNSERVED = "the tenant does not serve this"
+FURTHEST_BACK = timedelta(days=366)
+"""Where nothing says up to when parents were asked before the API's clock was wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,7 @@ async def _carry_out(
 ) -> None:
     fan_out, tonight = asking.fan_out, Tonight(run.until, run.now, run.deep, run.settings)
     if window is None:
-        plan = choose(known, fan_out, read_marks(fan_out, state.tables), state.pending, tonight)
+        plan = choose(known, fan_out, _marks(lake, fan_out, state, run, reports), state.pending, tonight)
     else:
         plan = choose_range(known, fan_out, window, tonight)
     for report in reports:
@@ -145,6 +149,18 @@ async def _carry_out(
             report.notes.append(f"{sync.outcome.postponed} parents are asked for the first time in later nights")
         if sync.outcome.unfinished:
             report.notes.append(f"the history of {sync.outcome.unfinished} parents goes on the next night")
+
+
+def _marks(lake: Lake, fan_out: FanOut, state: _State, run: Run, reports: Sequence[CollectionReport]) -> list[Mark]:
+    """The state of every bucket, set back where it lies after the API's clock."""
+    marks = read_marks(fan_out, state.tables)
+    ahead = [mark.bucket for mark in marks if mark.until is not None and mark.until > run.now + AHEAD]
+    if not ahead:
+        return marks
+    for report, (name, table) in zip(reports, state.tables.items(), strict=True):
+        named = [app_id(name, bucket, about) for bucket in ahead for about in ("", DEEP)]
+        set_back(lake, table, named, run.now, report, at_most=FURTHEST_BACK)
+    return read_marks(fan_out, state.tables)
 
 
 def _skip_all(known: Known, fan_out: FanOut, reports: Sequence[CollectionReport]) -> None:

@@ -119,6 +119,18 @@ def nightly(deep: Deep = False, json: AsJson = False) -> None:
 
 
 @app.command()
+def maintain(json: AsJson = False) -> None:
+    """Put the lake's small files together, and remove what no reader needs. The weekly job does it, too."""
+    from pipelines.lake.maintenance import maintain as maintain_lake
+    from pipelines.settings import LakeSettings, load
+
+    with console.working("maintaining the lake"):
+        done = list(maintain_lake(load(LakeSettings).lake_root))
+    views.show_maintenance(done, as_json=json)
+    raise typer.Exit(1 if any(table.left for table in done) else 0)
+
+
+@app.command()
 def status(json: AsJson = False) -> None:
     """What the lake holds, up to when it is complete, and what was set aside."""
     from pipelines.settings import LakeSettings, load

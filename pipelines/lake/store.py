@@ -1,4 +1,5 @@
-"""One Delta table in one folder or object-store prefix: open, scan, append. The only place that imports deltalake.
+"""One Delta table in one folder or object-store prefix: open, scan, append. With maintenance.py the only place in the
+lake that imports deltalake.
 
 Belongs here: what Delta does (commits, application transactions, refusals) and the translation of its faults.
 Does not belong here: what a row or a watermark means (see changelog.py and operations.py).
@@ -10,6 +11,7 @@ import errno
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from typing import Any, Literal
 
 import duckdb
@@ -27,6 +29,9 @@ WRITER = "writer"
 COMMIT_ATTEMPTS = 20
 SCANNED_ROWS = 16_384
 """That are read at a time, and little ahead: who reads is slower than the disk, and what waits takes memory."""
+KEPT = timedelta(days=7)
+"""Files and commits that the newest version does not need stay so long: for whoever still reads an older one."""
+LOG_KEPT = ("delta.logRetentionDuration", f"interval {KEPT.days} days")
 SPARE_BYTES = 1_000_000
 """Room on the disk that a commit leaves for Delta's log."""
 
@@ -56,7 +61,10 @@ class DeltaStore:
                 schema,
                 mode="ignore",
                 partition_by=partition_by,
-                configuration={"delta.dataSkippingStatsColumns": ",".join(statistics_columns)},
+                configuration={
+                    "delta.dataSkippingStatsColumns": ",".join(statistics_columns),
+                    LOG_KEPT[0]: LOG_KEPT[1],
+                },
             )
         self._open()
 
@@ -170,7 +178,8 @@ def translated(uri: str) -> Iterator[None]:
 
 
 def _explain(uri: str, error: Exception) -> str:
-    text = " ".join(str(error).split("\n")[0].split())[:300]
+    whole = " ".join(str(error).split("\n")[0].split())
+    text = whole[:300]
     number = error.errno if isinstance(error, OSError) else None
     if number in (errno.ENOSPC, errno.EDQUOT) or "No space left" in text or "os error 28" in text:
         return f"The disk that holds {uri} is full. Free some space and run again; what was not committed was not kept."
@@ -178,7 +187,7 @@ def _explain(uri: str, error: Exception) -> str:
         sign in text for sign in ("Permission denied", "Read-only file system", "os error 13", "os error 30")
     ):
         return f"{uri} cannot be written. Make CHARGELAKE_HOME (or CHARGELAKE_LAKE) a place this user may write to."
-    if "not found" in text.lower() or "No such file" in text:
+    if "not found" in whole.lower() or "No such file" in text:
         return (
             f"A file that the table {uri} names is missing. Restore the folder from a backup, or move it away"
             f" and run again to pull the table anew. ({text})"

@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format lock audit bench-requests soak clean
+.PHONY: help install demo test lint format lock audit bench bench-requests soak clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -35,13 +35,24 @@ format: .venv/installed ## put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock: ## renew requirements.lock from pyproject.toml (needs uv)
+lock: ## renew the lock files from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra dev --constraint constraints.txt --universal --python-version 3.11 \
 		--generate-hashes --no-strip-extras --no-emit-index-url --no-annotate --no-header --quiet --upgrade \
 		--output-file requirements.lock
+	uv pip compile --group bench --universal --python-version 3.11 \
+		--generate-hashes --no-strip-extras --no-emit-index-url --no-annotate --no-header --quiet --upgrade \
+		--output-file requirements-bench.lock
 
 audit: .venv/installed ## look the locked packages up in the registry's advisories
 	$(BIN)/pip-audit --requirement requirements.lock --no-deps --disable-pip
+
+.venv-bench/installed: requirements-bench.lock
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --no-compile --no-deps --require-hashes --requirement requirements-bench.lock
+	touch $@
+
+bench: .venv/installed .venv-bench/installed ## chargelake and its peers on one tenant, as ratios: 25 minutes, or QUICK=1 make bench: 4
+	$(BIN)/python -m benchmarks.compare $(if $(QUICK),--quick)
 
 bench-requests: .venv/installed ## requests and memory of nights on the demo tenant, 2,000 users, and 20,000 users (20 minutes)
 	$(BIN)/python -m benchmarks.requests
@@ -53,4 +64,4 @@ soak: .venv/installed ## simulate nights with changes, faults and crashes for MI
 	$(BIN)/python -m benchmarks.soak --minutes $(or $(MINUTES),10)
 
 clean: ## remove the environment and the demo's data
-	rm -rf .venv data
+	rm -rf .venv .venv-bench data

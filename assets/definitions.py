@@ -9,6 +9,7 @@ from dagster import Definitions, definitions, in_process_executor
 
 from assets.jobs import nightly_job, resync_job, schedules, weekly_job
 from assets.lake_tables import lake_tables
+from assets.maintenance import lake_maintenance
 from assets.published import every_collection_complete, published_file
 from assets.surroundings import KEY, Surroundings
 from assets.warehouse_models import published_models, warehouse_models
@@ -22,7 +23,7 @@ def build_definitions(surroundings: Surroundings | None = None) -> Definitions:
     models = warehouse_models(manifest_file(settings))
     nightly, weekly = nightly_job(), weekly_job()
     return Definitions(
-        assets=[*lake_tables(), models, published_file(published_models(models))],
+        assets=[*lake_tables(), models, published_file(published_models(models)), lake_maintenance()],
         asset_checks=[every_collection_complete()],
         jobs=[nightly, weekly, resync_job()],
         schedules=schedules(nightly, weekly, settings.time_zone),

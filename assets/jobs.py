@@ -23,6 +23,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from pydantic import Field
 
 from assets.lake_tables import DEEP_TAG, key_of, numbers
+from assets.maintenance import LAKE_MAINTENANCE
 from assets.policies import API_POOL
 from assets.surroundings import Surroundings, clear_failures
 from pipelines.contract import RESOURCES
@@ -42,7 +43,7 @@ _RUN_TAGS = {"dagster/max_runtime": str(LONGEST_RUN_SECONDS)}
 def nightly_job() -> UnresolvedAssetJobDefinition:
     return define_asset_job(
         NIGHTLY,
-        selection=AssetSelection.all(),
+        selection=AssetSelection.all() - AssetSelection.assets(LAKE_MAINTENANCE),
         description="The whole night: pull what is new into the lake, build the models, publish them.",
         run_tags=_RUN_TAGS,
     )
@@ -52,7 +53,8 @@ def weekly_job() -> UnresolvedAssetJobDefinition:
     return define_asset_job(
         WEEKLY,
         selection=AssetSelection.all(),
-        description="A night in its deep form: long re-reads, the audit of closed months, full listings.",
+        description="A night in its deep form: long re-reads, the audit of closed months, full listings; at its end the"
+        " lake's maintenance.",
         run_tags=_RUN_TAGS | {DEEP_TAG: "true"},
     )
 

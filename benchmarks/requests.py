@@ -13,23 +13,17 @@ other costs. Peak memory is that of the process that syncs. Does not belong here
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
+from benchmarks.tenant import ROOT, ask, correct_costs, requests_of, running_tenant
 from demo.run import credentials
 from pipelines.contract import RESOURCES
 
-ROOT = Path(__file__).resolve().parents[1]
 UNLIMITED = {"CHARGELAKE_MAX_REQUESTS_PER_SECOND": "100000", "CHARGELAKE_MAX_CONCURRENCY": "16"}
 
 
@@ -43,20 +37,20 @@ def main() -> None:
     options = parser.parse_args()
     arguments = ["--copies", str(options.copies)] if options.copies > 1 else []
     arguments += ["--newest-sessions", str(options.newest_sessions)] if options.newest_sessions else []
-    with tempfile.TemporaryDirectory() as home, _tenant(arguments) as address:
+    with tempfile.TemporaryDirectory() as home, running_tenant(*arguments) as address:
         print(f"{'night':<22}{'users':>8}{'requests':>10}{'seconds':>9}{'peak MB':>9}  asked most")
         left_out = set(options.without.split(","))
         tables = ",".join(name for name in RESOURCES if name not in left_out)
         _night("first", address, home, tables)
-        _ask(address, "/_demo/advance", {"days": 1})
+        ask(address, "/_demo/advance", {"days": 1})
         _night("quiet", address, home, tables)
-        _ask(address, "/_demo/advance", {"days": 1})
-        _change_costs(address, options.changes)
+        ask(address, "/_demo/advance", {"days": 1})
+        correct_costs(address, options.changes)
         _night(f"{options.changes} sessions changed", address, home, tables)
 
 
 def _night(name: str, address: str, home: str, tables: str) -> None:
-    before = _requests(address)
+    before = requests_of(address)
     began = time.monotonic()
     code = f"import resource, sys; from pipelines.cli import main\ntry: main()\nfinally: {_REPORT_MEMORY}"
     done = subprocess.run(  # our own command
@@ -70,49 +64,15 @@ def _night(name: str, address: str, home: str, tables: str) -> None:
     seconds = time.monotonic() - began
     if done.returncode:
         sys.exit(f"the sync ended with {done.returncode}: {done.stderr[-500:]}")
-    asked = {path: count - before.get(path, 0) for path, count in _requests(address).items()}
+    asked = {path: count - before.get(path, 0) for path, count in requests_of(address).items()}
     most = sorted(((count, path) for path, count in asked.items() if count), reverse=True)[:4]
-    users = _ask(address, "/_demo/health")["rows"]["users"]
+    users = ask(address, "/_demo/health")["rows"]["users"]
     peak = int(re.findall(r"peak (\d+)", done.stderr)[-1]) / 1000
     shown = ", ".join(f"{path.removeprefix('GET ')} {count:,}" for count, path in most)
     print(f"{name:<22}{users:>8,}{sum(asked.values()):>10,}{seconds:>9.1f}{peak:>9.0f}  {shown}", flush=True)
 
 
 _REPORT_MEMORY = "print('peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"  # kB on Linux
-
-
-def _change_costs(address: str, number: int) -> None:
-    """Correct the costs of sessions that ended within the last days."""
-    rows = [row for row in _ask(address, "/_demo/truth/sessions") if row["chargeCosts"] is not None]
-    rows.sort(key=lambda row: str(row["endTime"]), reverse=True)
-    for row in rows[:number]:
-        change = {"chargeCosts": round(row["chargeCosts"] + 1, 4)}
-        _ask(address, "/_demo/edit", {"table": "sessions", "id": row["id"], "set": change})
-
-
-def _requests(address: str) -> dict[str, int]:
-    found: dict[str, int] = _ask(address, "/_demo/stats")["requests"]
-    return {path: count for path, count in found.items() if "/_demo" not in path}
-
-
-def _ask(address: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    data = None if body is None else json.dumps(body).encode()
-    with urllib.request.urlopen(address + path, data, timeout=300) as answer:
-        return json.load(answer)
-
-
-@contextmanager
-def _tenant(arguments: list[str]) -> Iterator[str]:
-    command = [sys.executable, "-m", "demo", "--port", "0", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
-        try:
-            assert process.stdout is not None
-            found = re.search(r"http://\S+", process.stdout.readline())
-            if found is None:
-                sys.exit("the demo tenant did not start")
-            yield found.group()
-        finally:
-            process.terminate()
 
 
 if __name__ == "__main__":

@@ -73,7 +73,8 @@ def main() -> None:
         measure(folder, lake, options.changed or options.sessions // 100, options.rounds, options.nodes)
 
 
-def measure(folder: Path, lake: LargeLake, changed: int, rounds: int, nodes: int) -> None:
+def measure(folder: Path, lake: LargeLake, changed: int, rounds: int, nodes: int) -> dict[str, list[float]]:
+    """Seconds by what was done, one for each round; and milliseconds of each dashboard's question."""
     kept, fresh = (LakeSettings(home=folder / name, lake=str(lake.root)) for name in ("kept", "fresh"))
     taken: dict[str, list[float]] = defaultdict(list)
     by_node: dict[str, dict[str, list[float]]] = {"change": defaultdict(list), "full": defaultdict(list)}
@@ -103,7 +104,7 @@ def measure(folder: Path, lake: LargeLake, changed: int, rounds: int, nodes: int
         for node, seconds in slowest:
             print(f"  {name:<8}{node:<64}{statistics.median(seconds):>8.2f}")
     tell_differences(kept, fresh)
-    tell_queries(kept.published_file)
+    return taken | tell_queries(kept.published_file)
 
 
 @contextmanager
@@ -138,9 +139,13 @@ def tell_differences(one: LakeSettings, other: LakeSettings) -> None:
                     print(f"DIFFERENT: {rows} rows of {table} only in {mine}")
 
 
-def tell_queries(published: Path) -> None:
-    """Each on a connection of its own that has opened the file: the first run, then median and best of 19 more."""
+def tell_queries(published: Path) -> dict[str, list[float]]:
+    """Milliseconds by question, each on a connection of its own that has opened the file.
+
+    Told are the first run, then the median and the best of 19 more; these are given back.
+    """
     print(f"published: {published.stat().st_size / 1e6:.0f} MB")
+    taken = {}
     for name, sql in DASHBOARD.items():
         with duckdb.connect(str(published.resolve()), read_only=True) as connection:
             seconds = []
@@ -149,7 +154,9 @@ def tell_queries(published: Path) -> None:
                 connection.execute(sql).fetchall()
                 seconds.append(time.monotonic() - began)
         first, *then = (1000 * value for value in seconds)
+        taken[f"question: {name}"] = then
         print(f"{name:<32}{first:>8.1f} ms first, {statistics.median(then):>7.1f} ms then, best {min(then):.1f} ms")
+    return taken
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import typer
 
 from pipelines import cli_quarantine, console, views
 from pipelines.errors import ChargelakeError, ConfigurationError
+from pipelines.quick_start import load_arrow_without_pandas
 
 if TYPE_CHECKING:
     from pipelines.sync import Order
@@ -55,6 +56,7 @@ def sync(
     json: AsJson = False,
 ) -> None:
     """Pull what is new from the API into the lake."""
+    load_arrow_without_pandas()
     from pipelines.sync import Order, instant_of
 
     end = None if until is None else instant_of("--until", until)
@@ -73,6 +75,7 @@ def resync(
     json: AsJson = False,
 ) -> None:
     """Read a range again and keep what differs. Moves no watermark."""
+    load_arrow_without_pandas()
     from pipelines.sync import Order, Window, instant_of
 
     lower, upper = instant_of("--from", from_), instant_of("--to", to)
@@ -88,6 +91,7 @@ def build(
     json: AsJson = False,
 ) -> None:
     """Build the DuckDB models from the lake."""
+    load_arrow_without_pandas()
     from pipelines.settings import LakeSettings, load
     from warehouse.build import build as build_models
 
@@ -99,6 +103,7 @@ def build(
 @app.command()
 def publish(json: AsJson = False) -> None:
     """Publish the built models as a new generation, and point current.duckdb at it."""
+    load_arrow_without_pandas()
     from pipelines.settings import LakeSettings, load
     from warehouse.publish import publish as publish_models
 
@@ -110,6 +115,7 @@ def publish(json: AsJson = False) -> None:
 @app.command()
 def nightly(deep: Deep = False, json: AsJson = False) -> None:
     """Do the whole night through Dagster: sync, build, publish."""
+    load_arrow_without_pandas()
     from assets.night import run_night
 
     with console.sync_progress() as progress:
@@ -119,8 +125,22 @@ def nightly(deep: Deep = False, json: AsJson = False) -> None:
 
 
 @app.command()
+def maintain(json: AsJson = False) -> None:
+    """Put the lake's small files together, and remove what no reader needs. The weekly job does it, too."""
+    load_arrow_without_pandas()
+    from pipelines.lake.maintenance import maintain as maintain_lake
+    from pipelines.settings import LakeSettings, load
+
+    with console.working("maintaining the lake"):
+        done = list(maintain_lake(load(LakeSettings).lake_root))
+    views.show_maintenance(done, as_json=json)
+    raise typer.Exit(1 if any(table.left for table in done) else 0)
+
+
+@app.command()
 def status(json: AsJson = False) -> None:
     """What the lake holds, up to when it is complete, and what was set aside."""
+    load_arrow_without_pandas()
     from pipelines.settings import LakeSettings, load
     from pipelines.status import lake_status
 
@@ -133,6 +153,7 @@ def query(
     json: AsJson = False,
 ) -> None:
     """Ask the published warehouse, read-only."""
+    load_arrow_without_pandas()
     from pipelines.settings import LakeSettings, load
     from warehouse.query import query as run_query
 
@@ -143,6 +164,7 @@ def query(
 @app.command()
 def check(json: AsJson = False) -> None:
     """Try the settings: can the tenant be reached, are the credentials good, can the lake be written?"""
+    load_arrow_without_pandas()
     from pipelines.check import check_reach
     from pipelines.settings import ApiSettings, LakeSettings, SyncSettings, load
 

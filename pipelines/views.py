@@ -7,7 +7,7 @@ inside where they are needed, as in cli.py.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from pipelines.contract import FAN_OUTS, LISTS
 
 if TYPE_CHECKING:
     from assets.night import NightResult
+    from pipelines.lake.maintenance import TableMaintenance
     from pipelines.status import LakeStatus
     from pipelines.sync import CollectionReport, RunReport
     from pipelines.sync.forecast import Forecast, NightForecast
@@ -210,6 +211,23 @@ def show_published(report: PublishReport, *, as_json: bool) -> None:
         highlight=False,
         soft_wrap=True,
     )
+
+
+def show_maintenance(done: Sequence[TableMaintenance], *, as_json: bool) -> None:
+    """What became of the lake's files, a row for each table."""
+    if as_json:
+        console.print_json({"tables": done, "seconds": sum(table.seconds for table in done)})
+        return
+    shown = console.table_of("table", ">files", ">then", ">MB", ">then", ">commits", ">then", ">removed", ">seconds")
+    for table in done:
+        counts = [table.files_before, table.files_after, table.bytes_before / 1e6, table.bytes_after / 1e6]
+        counts += [table.log_before, table.log_after, table.removed]
+        cells = [f"{count:,.1f}" if isinstance(count, float) else f"{count:,}" for count in counts]
+        shown.add_row(table.table, *cells, f"{table.seconds:.1f}")
+    console.out.print(shown)
+    for table in done:
+        if table.left:
+            console.out.print(escape(f"{table.table}: left for the next time, {table.left}"), soft_wrap=True)
 
 
 def show_night(night: NightResult, *, as_json: bool) -> None:

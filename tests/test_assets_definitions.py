@@ -34,6 +34,7 @@ from warehouse.project import PROJECT_FOLDER
 
 pytestmark = pytest.mark.usefixtures("parsed_project")
 
+OTHERS = {"lake", "published_file", "lake_maintenance"}
 SNAPSHOT = Path(__file__).with_suffix(".txt")
 
 
@@ -96,7 +97,7 @@ def test_every_resource_and_every_sql_file_is_an_asset_and_nothing_else(definiti
         by_layer[key.path[0]].add(key.path[-1])
 
     assert by_layer["lake"] == {*RESOURCES, *OPERATIONS}
-    built = {layer: names for layer, names in by_layer.items() if layer not in {"lake", "published_file"}}
+    built = {layer: names for layer, names in by_layer.items() if layer not in OTHERS}
     assert set(built) == {"staging", "marts", "ops", "personal", "reference"}
     assert sum(map(len, built.values())) == len(models) + len(seeds)
 
@@ -164,6 +165,11 @@ def test_steps_are_taken_in_the_order_of_the_contract_and_models_come_last(defin
 
     assert pulling == [f"lake__{name}" for name in (*LISTS, *FAN_OUTS)]
     assert priority["warehouse_models"] < min(priority[name] for name in pulling)
+    assert "lake_maintenance" not in priority
+    weekly = definitions.resolve_job_def("weekly").nodes
+    priority = {node.name: int(node.tags.get("dagster/priority", "0")) for node in weekly}
+    assert priority.keys() >= {node.name for node in nodes}
+    assert sorted(priority, key=priority.get)[:2] == ["lake_maintenance", "warehouse_models"]
 
 
 def test_columns_carry_type_unit_and_the_personal_mark_of_the_contract(definitions):

@@ -20,6 +20,7 @@ from deltalake.exceptions import DeltaError
 
 from pipelines.errors import WarehouseError
 from pipelines.settings import LakeSettings
+from warehouse.compactions import FilesRead, files_read
 from warehouse.dbt import NodeResult, run_dbt
 from warehouse.files import exclusive, private_folder
 from warehouse.project import (
@@ -108,9 +109,9 @@ def prepare(settings: LakeSettings, full_refresh: bool = False) -> Preparation:
         connection.execute("begin")
         connection.execute(_STATE)
         for table in pinned.values():
-            read_by_all, read_by_any = _files_read(connection, table.name)
-            create_relations(connection, table, frozenset(table.files) - read_by_all)
-            if read_by_any - frozenset(table.files):
+            read = _files_read(connection, table)
+            create_relations(connection, table, frozenset(table.files) - read.by_all)
+            if read.has_gaps:
                 connection.execute("insert into state.rewritten_tables values (?)", [table.name])
         connection.execute("delete from state.current_build")
         connection.execute("insert into state.current_build values (?, ?, false)", [build_id, fingerprint])
@@ -144,17 +145,17 @@ def record(settings: LakeSettings) -> None:
         connection.execute("update state.current_build set is_complete = true")
 
 
-def _files_read(connection: duckdb.DuckDBPyConnection, table_name: str) -> tuple[frozenset[str], frozenset[str]]:
-    """Files that every model has read, and those that any has. Where models are apart, all get what any lacks."""
+def _files_read(connection: duckdb.DuckDBPyConnection, table: TableSnapshot) -> FilesRead:
+    """What models have read of a table. Where models are apart, all get what any lacks."""
     rows = connection.execute(
         """
-        select coalesce(pins.files, []) from (select distinct build_id from state.models_built) as built
+        select pins.version, coalesce(pins.files, [])
+        from (select distinct build_id from state.models_built) as built
         left join state.pins on pins.build_id = built.build_id and pins.table_name = ?
         """,
-        [table_name],
+        [table.name],
     ).fetchall()
-    read = [frozenset(files) for (files,) in rows]
-    return frozenset.intersection(*read) if read else frozenset(), frozenset().union(*read)
+    return files_read(table, [(version, frozenset(files)) for version, files in rows])
 
 
 def _fingerprint(settings: LakeSettings, pinned: dict[str, TableSnapshot]) -> str:

@@ -18,7 +18,7 @@ from pipelines.errors import WarehouseError
 from pipelines.settings import LakeSettings
 from warehouse.files import exclusive, private_folder, sync_to_disk
 from warehouse.project import PERSONAL_SCHEMA, PUBLIC_SCHEMAS
-from warehouse.snapshot import quote_literal, quote_name
+from warehouse.quoting import quote_literal, quote_name
 
 STORAGE_VERSION = "v1.0.0"
 """Oldest format that DuckDB writes: BI tools with a driver of 1.1 or later can open it."""

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from pipelines.errors import WarehouseError
 from pipelines.settings import LakeSettings, load
-from warehouse.snapshot import quote_literal
+from warehouse.quoting import quote_literal
 
 if TYPE_CHECKING:
     import pandas as pd

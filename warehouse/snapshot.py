@@ -20,6 +20,7 @@ from deltalake.exceptions import DeltaError
 from pipelines.contract import RESOURCES
 from pipelines.errors import WarehouseError
 from pipelines.lake.schemas import OPERATIONS, table_schema
+from warehouse.quoting import quote_literal, quote_name
 
 _SQL_TYPES: dict[pa.DataType, str] = {
     pa.string(): "VARCHAR",
@@ -153,13 +154,3 @@ def sql_type(arrow: pa.DataType) -> str:
     if arrow in _SQL_TYPES:
         return _SQL_TYPES[arrow]
     raise TypeError(f"the warehouse has no SQL type for {arrow}")
-
-
-def quote_name(name: str) -> str:
-    """A name as SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def quote_literal(text: str) -> str:
-    """A text as SQL literal."""
-    return "'" + text.replace("'", "''") + "'"

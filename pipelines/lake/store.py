@@ -1,5 +1,5 @@
-"""One Delta table in one folder or object-store prefix: open, scan, append. Only here, in opened.py and in log.py is
-deltalake imported.
+"""One Delta table in one folder or object-store prefix: open, scan, append. Deltalake is imported only here, in
+opened.py, log.py and maintenance.py.
 
 Belongs here: what Delta does (commits, application transactions, refusals) and the translation of its faults.
 Does not belong here: what a row or a watermark means (see changelog.py and operations.py).
@@ -12,6 +12,7 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from typing import Any, Literal
 
 import duckdb
@@ -32,6 +33,9 @@ SCANNED_ROWS = 16_384
 """That are read at a time, and little ahead: who reads is slower than the disk, and what waits takes memory."""
 CHECKPOINT_INTERVAL = "10"
 """Commits after which Delta puts its log together: whoever opens a table reads what came since. Few nights make ten."""
+KEPT = timedelta(days=7)
+"""Files and commits that the newest version does not need stay so long: for whoever still reads an older one."""
+LOG_KEPT = ("delta.logRetentionDuration", f"interval {KEPT.days} days")
 SPARE_BYTES = 1_000_000
 """Room on the disk that a commit leaves for Delta's log."""
 _PULL_ANEW = (
@@ -77,6 +81,7 @@ class DeltaStore:
                         configuration={
                             "delta.dataSkippingStatsColumns": ",".join(statistics_columns),
                             "delta.checkpointInterval": CHECKPOINT_INTERVAL,
+                            LOG_KEPT[0]: LOG_KEPT[1],
                         },
                     )
         self._open()
@@ -185,7 +190,8 @@ def translated(uri: str) -> Iterator[None]:
 
 
 def _explain(uri: str, error: Exception) -> str:
-    text = " ".join(str(error).split("\n")[0].split())[:300]
+    whole = " ".join(str(error).split("\n")[0].split())
+    text = whole[:300]
     number = error.errno if isinstance(error, OSError) else None
     if number in (errno.ENOSPC, errno.EDQUOT) or "No space left" in text or "os error 28" in text:
         return f"The disk that holds {uri} is full. Free some space and run again; what was not committed was not kept."

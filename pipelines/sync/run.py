@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 
 from pipelines import local_clock
-from pipelines.client import open_client
 from pipelines.client.answer import Answer, Api, Counters
 from pipelines.contract import FAN_OUTS, LISTS, RESOURCES, FanOut, Resource
 from pipelines.errors import ApiError, ConfigurationError, CredentialsRefused, HostUnreachable, LakeError, NotPermitted
@@ -118,7 +117,7 @@ def run_sync(
     async def session() -> RunReport:
         store = Lake(lake.lake_root)
         store.make()
-        async with open_client(api, sync, leniently=decode_leniently) as client:
+        async with _client(api, sync) as client:
             return await sync_with(client, store, order, sync, progress, now)
 
     with beside_others(lake.home.absolute()) as beside_another:
@@ -185,11 +184,19 @@ def until_of(now: datetime, settings: SyncSettings) -> datetime:
     return to_millisecond(now - timedelta(seconds=settings.safety_margin_seconds))
 
 
+@asynccontextmanager
+async def _client(api: ApiSettings, sync: SyncSettings) -> AsyncIterator[Api]:
+    from pipelines.client import open_client  # the HTTP library takes half a second, which `status` need not wait for
+
+    async with open_client(api, sync, leniently=decode_leniently) as client:
+        yield client
+
+
 def ask_clock(api: ApiSettings, sync: SyncSettings) -> datetime:
     """`api_now` over a client of its own."""
 
     async def session() -> datetime:
-        async with open_client(api, sync, leniently=decode_leniently) as client:
+        async with _client(api, sync) as client:
             return await api_now(client)
 
     return asyncio.run(session())

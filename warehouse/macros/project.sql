@@ -57,7 +57,7 @@
     {% endif %}
 {%- endmacro %}
 
-{# Whether files of a lake table that an earlier build has read are there no more, as after a compaction or an erasure. #}
+{# Whether files of a lake table that an earlier build has read are there no more, as after an erasure; a compaction does not count. #}
 {% macro files_have_gone(table) -%}
     {% if execute %}
         {{ return(run_query("select 1 from state.rewritten_tables where table_name = '" ~ table ~ "'").rows | length > 0) }}

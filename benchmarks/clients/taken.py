@@ -1,0 +1,33 @@
+"""What a piece of work took: wall and processor seconds, and the process's peak memory. Of the standard library alone.
+
+Seconds are those of the work; the peak is that of the whole process, imports included.
+Does not belong here: the work.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+@contextmanager
+def telling() -> Iterator[dict[str, Any]]:
+    """Measures what is done in it, and prints it as one line of JSON with what is put into the dictionary."""
+    told: dict[str, Any] = {}
+    began, used = time.monotonic(), _processor_seconds()
+    yield told
+    told |= {"seconds": time.monotonic() - began, "cpu": _processor_seconds() - used, "peak_mb": _peak_mb()}
+    print(json.dumps(told), flush=True)
+
+
+def _processor_seconds() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
+
+
+def _peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000  # kB on Linux

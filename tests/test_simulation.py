@@ -1,7 +1,7 @@
 """Nights of changes, faults and crashes on a clock of their own: in the end the lake is the tenant's truth, and still."""
 
 import pytest
-from support.simulation import Simulation
+from support.simulation import ALL_FAULTS, HONEST, Simulation
 
 
 @pytest.mark.parametrize("seed", [1, 4])
@@ -17,6 +17,22 @@ def test_after_nights_of_faults_and_crashes_the_lake_is_the_tenants(tmp_path, se
     assert nights.figures["crashes"]
     assert sum(nights.injected().values()) > 5
     assert len(nights.changed) > 10
+
+
+def test_after_nights_of_lies_and_of_two_syncs_at_once_good_weather_mends_it_all(tmp_path):
+    nights = Simulation(
+        6, tmp_path, users=3, newest_sessions=4, changes=15, faults=ALL_FAULTS, rate=0.1, malformed=0.03, pair_rate=0.7
+    )
+    for _ in range(2):
+        nights.night()
+    nights.settle(nights=2)
+    assert nights.wrong() == {}
+    before = nights.versions()
+    nights.run(deep=True, until=nights.until)
+    assert nights.versions() == before
+    assert nights.figures["pairs"]
+    assert nights.malformed_rows()
+    assert set(nights.injected()) - set(HONEST), "some answers lied"
 
 
 def test_a_seed_gives_the_same_nights_again(tmp_path):

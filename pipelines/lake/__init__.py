@@ -30,6 +30,9 @@ from pipelines.lake.operations import (
 )
 from pipelines.lake.schemas import MONTH, table_schema
 from pipelines.lake.store import DeltaStore, is_table, transactions_of, translated
+from pipelines.lake.suppression import SuppressionList
+
+SUPPRESSED_TABLE = "_suppressed"
 
 
 class Lake:
@@ -37,6 +40,7 @@ class Lake:
 
     def __init__(self, root: str) -> None:
         self.root = root.rstrip("/")
+        self.suppressed = SuppressionList(f"{self.root}/{SUPPRESSED_TABLE}")
         self._records: dict[str, RecordTable] = {}
 
     def make(self) -> None:
@@ -45,11 +49,11 @@ class Lake:
             _make_folder(Path(self.root))
 
     def table(self, resource: Resource) -> ChangelogTable:
-        return ChangelogTable(f"{self.root}/{resource.name}", resource)
+        return ChangelogTable(f"{self.root}/{resource.name}", resource, self.suppressed)
 
     def children(self, resource: Resource, parent_id: str) -> ChildTable:
         """The table of a resource that hangs under those with this id in the path."""
-        return ChildTable(f"{self.root}/{resource.name}", resource, parent_id)
+        return ChildTable(f"{self.root}/{resource.name}", resource, parent_id, self.suppressed)
 
     def family(self, resource: Resource, link: Link) -> FamilyTable:
         """The table, which must stand, of what hangs under some parents."""
@@ -108,10 +112,10 @@ class Lake:
     def runs(self) -> RunTable:
         return RunTable(f"{self.root}/_runs")
 
-    def _record_table(self, name: str, opened: Callable[[str], RecordTable]) -> RecordTable:
+    def _record_table(self, name: str, opened: Callable[[str, SuppressionList], RecordTable]) -> RecordTable:
         """One object a table: every part of a run writes records, and opening a table costs milliseconds."""
         if name not in self._records:
-            self._records[name] = opened(f"{self.root}/{name}")
+            self._records[name] = opened(f"{self.root}/{name}", self.suppressed)
         return self._records[name]
 
 

@@ -20,6 +20,7 @@ from pipelines.lake.index import INDEX_COLUMNS, NOTHING, Delta, KeyIndex
 from pipelines.lake.keys import key_texts
 from pipelines.lake.schemas import MONTH, table_schema
 from pipelines.lake.store import COMMIT_ATTEMPTS, CommitRefused, DeltaStore, translated
+from pipelines.lake.suppression import SuppressionList
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 TICK = timedelta(microseconds=1)
@@ -63,10 +64,11 @@ class Committed:
 
 
 class ChangelogTable:
-    """The lake table of one resource, with its watermarks."""
+    """The lake table of one resource, with its watermarks. suppressed: whose rows are never taken."""
 
-    def __init__(self, uri: str, resource: Resource) -> None:
+    def __init__(self, uri: str, resource: Resource, suppressed: SuppressionList | None = None) -> None:
         self.resource = resource
+        self._suppressed = suppressed
         self.schema = table_schema(resource)
         self._store = DeltaStore(
             uri, self.schema, _statistics_columns(resource), MONTH if resource.is_by_month else None
@@ -137,6 +139,8 @@ class ChangelogTable:
 
     def _commit(self, rows: pa.Table, marks: Mapping[str, int], late_at: datetime | None = None) -> Committed:
         """`commit` with the transactions' versions as they are stored. late_at: see commit_late."""
+        if self._suppressed is not None:
+            rows = self._suppressed.without(self.resource, rows)
         for refusals in range(COMMIT_ATTEMPTS):
             # moving a mark alone must not cost reading what is held
             index = self._held() if rows.num_rows else None

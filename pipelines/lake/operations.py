@@ -23,15 +23,26 @@ from pipelines.lake.schemas import (
     RUNS,
 )
 from pipelines.lake.store import COMMIT_ATTEMPTS, CommitRefused, DeltaStore, translated
+from pipelines.lake.suppression import SuppressionList
 
 Record = dict[str, Any]
 
 
 class RecordTable:
-    """A small table of records, each version of a record one row; the newest `_synced_at` of an `id` counts."""
+    """A small table of records, each version of a record one row; the newest `_synced_at` of an `id` counts.
 
-    def __init__(self, uri: str, schema: pa.Schema, statistics_columns: list[str]) -> None:
+    suppressed: records that name one of these are never written.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        schema: pa.Schema,
+        statistics_columns: list[str],
+        suppressed: SuppressionList | None = None,
+    ) -> None:
         self.schema = schema
+        self._suppressed = suppressed
         self._store = DeltaStore(uri, schema, statistics_columns)
 
     @property
@@ -56,7 +67,7 @@ class RecordTable:
         """
         for _ in range(COMMIT_ATTEMPTS):
             held = self.current()
-            records = [_later(record, held.get(record["id"])) for record in news(held)]
+            records = [_later(record, held.get(record["id"])) for record in news(held) if not self._is_of_one(record)]
             if not records:
                 return 0
             try:
@@ -66,6 +77,12 @@ class RecordTable:
                 continue
             return len(records)
         raise LakeError(f"{self._store.uri}: other writers were first {COMMIT_ATTEMPTS} times in a row; run again.")
+
+    def _is_of_one(self, record: Record) -> bool:
+        """Whether a record names somebody who was erased."""
+        if self._suppressed is None:
+            return False
+        return any(isinstance(value, str) and self._suppressed.names_one(value) for value in record.values())
 
 
 def _later(record: Record, held: Record | None) -> Record:
@@ -99,21 +116,21 @@ class RunTable:
         return records
 
 
-def quarantine_table(uri: str) -> RecordTable:
-    return RecordTable(uri, QUARANTINE, ["id", "collection", "status", "first_seen_at", "_synced_at"])
+def quarantine_table(uri: str, suppressed: SuppressionList | None = None) -> RecordTable:
+    return RecordTable(uri, QUARANTINE, ["id", "collection", "status", "first_seen_at", "_synced_at"], suppressed)
 
 
-def drift_table(uri: str) -> RecordTable:
-    return RecordTable(uri, CONTRACT_DRIFT, ["id", "collection", "kind", "path", "_synced_at"])
+def drift_table(uri: str, suppressed: SuppressionList | None = None) -> RecordTable:
+    return RecordTable(uri, CONTRACT_DRIFT, ["id", "collection", "kind", "path", "_synced_at"], suppressed)
 
 
-def reconciliation_table(uri: str) -> RecordTable:
-    return RecordTable(uri, RECONCILIATION, ["id", "collection", "month", "_synced_at"])
+def reconciliation_table(uri: str, suppressed: SuppressionList | None = None) -> RecordTable:
+    return RecordTable(uri, RECONCILIATION, ["id", "collection", "month", "_synced_at"], suppressed)
 
 
-def pending_parents_table(uri: str) -> RecordTable:
-    return RecordTable(uri, PENDING_PARENTS, ["id", "fan_out", "status", "_synced_at"])
+def pending_parents_table(uri: str, suppressed: SuppressionList | None = None) -> RecordTable:
+    return RecordTable(uri, PENDING_PARENTS, ["id", "fan_out", "status", "_synced_at"], suppressed)
 
 
-def deletion_candidates_table(uri: str) -> RecordTable:
-    return RecordTable(uri, DELETION_CANDIDATES, ["id", "collection", "status", "_synced_at"])
+def deletion_candidates_table(uri: str, suppressed: SuppressionList | None = None) -> RecordTable:
+    return RecordTable(uri, DELETION_CANDIDATES, ["id", "collection", "status", "_synced_at"], suppressed)

@@ -1,4 +1,5 @@
-"""One Delta table in one folder or object-store prefix: open, scan, append. The only place that imports deltalake.
+"""One Delta table in one folder or object-store prefix: open, scan, append. Besides rewriting.py the only
+place of the lake that imports deltalake.
 
 Belongs here: what Delta does (commits, application transactions, refusals) and the translation of its faults.
 Does not belong here: what a row or a watermark means (see changelog.py and operations.py).

@@ -159,6 +159,9 @@ def test_nothing_of_a_person_is_left_and_everything_of_the_others(tmp_path, tena
             run = sync(env, home, collections=tuple(ALL), deep=deep)
             assert not any(report.rows_new for report in run.collections if report.collection in LISTS)
         assert found_in(home, secrets) == set(), "the night brings nobody back"
+        audited = Lake(str(home / "lake")).reconciliation().current().values()
+        assert audited
+        assert all(month["api_rows"] == month["held_rows"] for month in audited), "nobody is missed by the audit"
         assert_others_whole(tenant, home, person)
         assert erase(home, "--user", person, "--lift").stdout.startswith("Lifted")
         sync(env, home, collections=tuple(ALL), deep=True)

@@ -139,8 +139,7 @@ class ChangelogTable:
 
     def _commit(self, rows: pa.Table, marks: Mapping[str, int], late_at: datetime | None = None) -> Committed:
         """`commit` with the transactions' versions as they are stored. late_at: see commit_late."""
-        if self._suppressed is not None:
-            rows = self._suppressed.without(self.resource, rows)
+        rows = self.without_erased(rows)
         for refusals in range(COMMIT_ATTEMPTS):
             # moving a mark alone must not cost reading what is held
             index = self._held() if rows.num_rows else None
@@ -172,6 +171,10 @@ class ChangelogTable:
             f"{self._store.uri}: {COMMIT_ATTEMPTS} commits in a row were refused because other writers were first."
             " Stop the other syncs of this tenant and run again; nothing is lost."
         )
+
+    def without_erased(self, rows: pa.Table) -> pa.Table:
+        """Rows but those of people who were erased: the others are never taken."""
+        return rows if self._suppressed is None else self._suppressed.without(self.resource, rows)
 
     def _turned(self, news: pa.Table, delta: Delta) -> dict[str, int]:
         """The mark of a commit in which parents are deleted or come back."""

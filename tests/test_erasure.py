@@ -1,7 +1,6 @@
 """A person is erased: nothing of theirs is found in any file by a search of the test's own, nobody else loses a row, and
 no later sync brings them back."""
 
-import json
 import random
 import shutil
 import signal
@@ -18,6 +17,7 @@ from support.other_family import end_of, take_away
 from support.other_tenant import serving
 from support.other_under import KEYS, full
 from support.other_world import DAY
+from support.searching import found_in
 from support.syncing import sync
 
 from pipelines.contract import RESOURCES
@@ -72,22 +72,6 @@ def secrets_of(tenant, person):
     found = {text for text in mine - others if len(text) > 8}
     assert person in found
     assert len(found) > 10
-    return found
-
-
-def found_in(home, secrets):
-    """Files that hold one of the texts: in their bytes, as rows of Parquet files, as rows of DuckDB files."""
-    found = set()
-    for path in (path for path in home.rglob("*") if path.is_file() and not path.is_symlink()):
-        said = [path.read_bytes().decode("latin-1"), path.name]
-        if path.suffix == ".parquet":
-            said.append(json.dumps(pq.read_table(path).to_pylist(), default=str, ensure_ascii=False))
-        if path.suffix == ".duckdb":
-            with duckdb.connect(str(path), read_only=True) as database:
-                for schema, table in database.sql("select schema_name, table_name from duckdb_tables()").fetchall():
-                    said.append(str(database.sql(f'select * from "{schema}"."{table}"').fetchall()))
-        if any(secret in text for secret in secrets for text in said):
-            found.add(str(path.relative_to(home)))
     return found
 
 

@@ -30,7 +30,7 @@ def judge(document: dict[str, Any]) -> tuple[list[str], bool]:
     packages = document["dependencies"]
     skipped = [package for package in packages if "skip_reason" in package]
     lines = [
-        f"{package['name']} {package['version']}: {found['id']}, fixed in {' or '.join(found['fix_versions']) or 'none'}"
+        f"{package['name']} {package['version']}: {found['id']}, fixed in {' or '.join(found['fix_versions']) or '-'}"
         for package in packages
         for found in package.get("vulns", ())
     ]

@@ -5,6 +5,8 @@ Does not belong here: anything that has a name of its own.
 
 from __future__ import annotations
 
+import os
+
 from dagster import Definitions, definitions, in_process_executor
 
 from assets.jobs import nightly_job, resync_job, schedules, weekly_job
@@ -35,5 +37,6 @@ def build_definitions(surroundings: Surroundings | None = None) -> Definitions:
 
 @definitions
 def defs() -> Definitions:
-    """What workspace.yaml loads."""
+    """What workspace.yaml loads, in processes whose runs make files: for the owner only, as the command's are."""
+    os.umask(0o077)
     return build_definitions()

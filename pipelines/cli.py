@@ -19,6 +19,7 @@ from pipelines.errors import ChargelakeError, ConfigurationError
 from pipelines.quick_start import load_arrow_without_pandas
 
 if TYPE_CHECKING:
+    from pipelines.settings import LakeSettings, SyncSettings
     from pipelines.sync import Order
 
 app = typer.Typer(
@@ -117,9 +118,11 @@ def nightly(deep: Deep = False, json: AsJson = False) -> None:
     """Do the whole night through Dagster: sync, build, publish."""
     load_arrow_without_pandas()
     from assets.night import run_night
+    from pipelines.settings import LakeSettings, SyncSettings, load
 
     with console.sync_progress() as progress:
         night = run_night(progress, deep=deep)
+    _after_deletions(load(SyncSettings), load(LakeSettings), as_json=None if json else False)
     views.show_night(night, as_json=json)
     raise typer.Exit(night.exit_code)
 
@@ -159,6 +162,37 @@ def query(
 
     columns, rows = run_query(sql, file=load(LakeSettings).published_file)
     console.show_rows(columns, rows, as_json=json)
+
+
+@app.command()
+def erase(
+    user: Annotated[
+        Optional[str], typer.Option(help="Id of the person. Left out: only end an erasure that was interrupted.")
+    ] = None,
+    deleted: Annotated[
+        bool,
+        typer.Option("--deleted", help="All whom the tenant has deleted, as CHARGELAKE_ON_USER_DELETED says."),
+    ] = False,
+    lift: Annotated[
+        bool, typer.Option("--lift", help="Let one who was erased come back with the next sync. Erases nothing.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Remove a person from the lake, the warehouse and all records, prove it, and keep them from coming back."""
+    from pipelines.settings import LakeSettings, SyncSettings, load
+    from warehouse.erase import erase as erase_person
+    from warehouse.erase import lift as lift_suppression
+
+    settings = load(LakeSettings)
+    if lift:
+        views.show_lifted(lift_suppression(settings, user or ""), as_json=json)
+        return
+    if deleted:
+        _after_deletions(load(SyncSettings), settings, as_json=json)
+        return
+    with console.working("erasing"):
+        report = erase_person(settings, user)
+    views.show_erasure(report, as_json=json)
 
 
 @app.command()
@@ -222,8 +256,20 @@ def _sync(order: Order, as_json: bool) -> None:
     api, settings, lake = load(ApiSettings), load(SyncSettings), load(LakeSettings)
     with console.sync_progress() as progress:
         report = run_sync(order, api=api, sync=settings, lake=lake, progress=progress)
+    _after_deletions(settings, lake, as_json=None if as_json else False)
     views.show_run(report, as_json=as_json)
     raise typer.Exit(EXIT_CODES[report.status.value])
+
+
+def _after_deletions(sync: SyncSettings, lake: LakeSettings, *, as_json: bool | None = None) -> None:
+    """What a deletion means for stored data, where it is more than a mark. as_json: None to say nothing."""
+    if sync.on_user_deleted == "mark":
+        return
+    from warehouse.erase import erase_deleted
+
+    report = erase_deleted(lake, anonymise=sync.on_user_deleted == "anonymise")
+    if report is not None and as_json is not None:
+        views.show_erasure(report, as_json=as_json)
 
 
 def _forecast(order: Order, as_json: bool) -> None:

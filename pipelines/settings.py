@@ -133,8 +133,10 @@ class SyncSettings(BaseSettings):
     deletion_proofs: Annotated[int, Field(ge=0, le=10_000_000)] = Field(
         default=500, description="Rows that a list no longer shows: of so many a night asks whether they are gone"
     )
-    on_user_deleted: Literal["mark"] = Field(
-        default="mark", description="What becomes of a deleted user's rows: mark keeps them, marked as deleted"
+    on_user_deleted: Literal["mark", "anonymise", "erase"] = Field(
+        default="mark",
+        description="What becomes of a deleted user's rows: mark keeps them, anonymise takes names and ids out of them,"
+        " erase removes them",
     )
     slice_rows: Annotated[int, Field(ge=100, le=1_000_000)] = Field(
         default=20_000, description="Rows of history that one commit carries, about"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pipelines.sync import CollectionReport, RunReport
     from pipelines.sync.forecast import Forecast, NightForecast
     from warehouse.build import BuildReport
+    from warehouse.erase import ErasureReport
     from warehouse.publish import PublishReport
 
 WIDTH_OF_PARENTS = 110
@@ -89,6 +90,33 @@ def show_run(report: RunReport, *, as_json: bool) -> None:
         _say(BESIDE_ANOTHER)
     if report.status.value == "complete" and not any(collection.rows_written for collection in report.collections):
         console.out.print("Nothing new: the lake already held all of it.")
+
+
+def show_erasure(report: ErasureReport, *, as_json: bool) -> None:
+    """What an erasure did, how it was proved, and where nobody but people can look."""
+    from warehouse.erase import OUT_OF_REACH
+
+    if as_json:
+        console.print_json(asdict(report) | {"out_of_reach": OUT_OF_REACH})
+        return
+    done = "made nobody's" if report.anonymised else "removed"
+    rows = ", ".join(f"{name} {number:,}" for name, number in report.rows.items()) or "there were none"
+    _say(f"{len(report.users):,} people; rows {done}: {rows}")
+    if report.dropped:
+        _say(f"dropped: {', '.join(report.dropped)}")
+    _say(f"proved: {report.files:,} files, {report.bytes_searched / 1e6:,.1f} MB, hold no value of theirs")
+    _say("they stay away: later syncs do not take their rows (`chargelake erase --user ID --lift` undoes this)")
+    _say(f"out of reach: {OUT_OF_REACH}")
+
+
+def show_lifted(was_erased: bool, *, as_json: bool) -> None:
+    """Whether somebody may come back who could not before."""
+    if as_json:
+        console.print_json({"lifted": was_erased})
+    elif was_erased:
+        _say("Lifted: the next deep sync brings back what the tenant shows.")
+    else:
+        _say("Nobody with this id was erased: nothing to lift.")
 
 
 def _reasons(report: RunReport) -> Iterator[str]:

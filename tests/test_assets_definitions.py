@@ -237,10 +237,12 @@ def test_the_graph_loads_without_the_tenant_and_writes_only_into_its_home(tmp_pa
         text=True,
         check=False,
         cwd=PROJECT_FOLDER.parent,
+        umask=0o022,
     )
 
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 20
+    assert [path for path in tmp_path.rglob("*") if path.stat().st_mode & 0o077] == [], "for the owner only"
     assert _tree(PROJECT_FOLDER) == before
 
 

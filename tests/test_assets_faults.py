@@ -10,8 +10,9 @@ import pytest
 from dagster import AssetKey, DagsterEventType, DagsterInstance, DagsterInvalidSubsetError, DagsterRunStatus
 from support.dagster import failed_checks, lake, materialised, page_instance, said
 from support.lake_truth import SAME, differences
-from support.other_tenant import serving
+from support.other_tenant import API_KEY, SECRET, TOKEN, serving
 from support.other_under import full
+from support.searching import found_in
 from support.syncing import api_settings
 
 from assets.clock import RunClocks
@@ -93,6 +94,13 @@ def test_one_failing_collection_leaves_the_others_and_the_models_done(nights, te
     assert night.published.rows["marts.dim_users"] == len(tenant.rows["users"])
     assert night.published.rows["marts.fct_sessions"] == 0
     assert materialised(instance, night.run_id)["lake/sessions"]["status"] == "failed"
+
+
+def test_no_secret_is_kept_anywhere(nights, home):
+    """Every failing request was answered with what it had been sent: secret, key and token."""
+    assert nights.failed.status is Status.FAILED
+    assert found_in(home, {"HTTP 500"}), "what failed is told"
+    assert found_in(home, {SECRET, API_KEY, TOKEN}) == set()
 
 
 def test_the_failure_shows_at_its_table_and_turns_the_run_red(nights, instance):

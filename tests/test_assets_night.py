@@ -222,10 +222,11 @@ def test_no_secret_is_kept_anywhere(nights):
     assert [path for path in files if any(secret in path.read_bytes() for secret in secrets)] == []
 
 
-def test_dagsters_records_are_the_owners_alone(nights):
-    folder = nights.home / "dagster"
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert [path for path in folder.rglob("*") if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
+def test_all_that_a_night_makes_is_its_owners_alone(nights):
+    """Lake, build database, generations, dbt's and Dagster's records."""
+    made = [path for path in nights.home.rglob("*") if not path.is_symlink()]
+    assert {path.relative_to(nights.home).parts[0] for path in made} >= {"dagster", "lake", "warehouse"}
+    assert [path for path in made if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
 
 
 def test_telemetry_is_off(instance):

@@ -57,6 +57,20 @@ def exclusive(settings: LakeSettings) -> Iterator[int]:
 
 
 @contextmanager
+def locked_at_once(path: Path, otherwise: str) -> Iterator[None]:
+    """Hold a lock file. Raises WarehouseError with the text `otherwise` when somebody else holds it."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise WarehouseError(otherwise) from None
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextmanager
 def waiting_lock(path: Path) -> Iterator[None]:
     """Hold a lock file of short work; waits for whoever holds it."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

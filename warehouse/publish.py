@@ -172,6 +172,17 @@ def _forget_old(settings: LakeSettings, folder: Path) -> None:
         path.unlink()
 
 
+def drop_older_generations(settings: LakeSettings) -> int:
+    """Remove all generations but the current one, and leftovers; how many. Who has one open can go on reading it."""
+    with exclusive(settings):
+        folder = private_folder(settings.warehouse_folder / "generations")
+        _remove_leftovers(settings, folder)
+        older = [path for path in _generations(folder) if path.resolve() != settings.published_file.resolve()]
+        for path in older:
+            path.unlink()
+    return len(older)
+
+
 def _remove_leftovers(settings: LakeSettings, folder: Path) -> None:
     """What killed publishes left: files and links with the unfinished name, which nobody else uses."""
     settings.published_file.with_name(settings.published_file.name + _UNFINISHED).unlink(missing_ok=True)

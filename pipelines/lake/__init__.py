@@ -23,14 +23,13 @@ from pipelines.lake.operations import (
     Record,
     RecordTable,
     RunTable,
-    deletion_candidates_table,
-    drift_table,
-    pending_parents_table,
-    quarantine_table,
-    reconciliation_table,
+    record_table,
 )
 from pipelines.lake.schemas import MONTH, table_schema
 from pipelines.lake.store import DeltaStore, translated
+from pipelines.lake.suppression import SuppressionList
+
+SUPPRESSED_TABLE = "_suppressed"
 
 
 class Lake:
@@ -38,6 +37,7 @@ class Lake:
 
     def __init__(self, root: str) -> None:
         self.root = root.rstrip("/")
+        self.suppressed = SuppressionList(f"{self.root}/{SUPPRESSED_TABLE}")
         self._records: dict[str, RecordTable] = {}
         self._opened = Opened()
 
@@ -47,11 +47,11 @@ class Lake:
             _make_folder(Path(self.root))
 
     def table(self, resource: Resource) -> ChangelogTable:
-        return ChangelogTable(self._uri(resource.name), resource, self._opened)
+        return ChangelogTable(self._uri(resource.name), resource, self._opened, self.suppressed)
 
     def children(self, resource: Resource, parent_id: str) -> ChildTable:
         """The table of a resource that hangs under those with this id in the path."""
-        return ChildTable(self._uri(resource.name), resource, parent_id, self._opened)
+        return ChildTable(self._uri(resource.name), resource, parent_id, self._opened, self.suppressed)
 
     def family(self, resource: Resource, link: Link) -> FamilyTable:
         """The table, which must stand, of what hangs under some parents."""
@@ -87,7 +87,7 @@ class Lake:
             )
 
     def pending_parents(self) -> RecordTable:
-        return self._record_table("_pending_parents", pending_parents_table)
+        return self._record_table("_pending_parents")
 
     def marks(self, name: str, app_ids: Sequence[str]) -> list[int | None]:
         """The versions last committed to a table under some application ids; asking does not make it."""
@@ -111,16 +111,16 @@ class Lake:
             return self._opened.stands(uri)
 
     def quarantine(self) -> RecordTable:
-        return self._record_table("_quarantine", quarantine_table)
+        return self._record_table("_quarantine")
 
     def drift(self) -> RecordTable:
-        return self._record_table("_contract_drift", drift_table)
+        return self._record_table("_contract_drift")
 
     def reconciliation(self) -> RecordTable:
-        return self._record_table("_reconciliation", reconciliation_table)
+        return self._record_table("_reconciliation")
 
     def deletion_candidates(self) -> RecordTable:
-        return self._record_table("_deletion_candidates", deletion_candidates_table)
+        return self._record_table("_deletion_candidates")
 
     def runs(self) -> RunTable:
         return RunTable(self._uri("_runs"), self._opened)
@@ -128,10 +128,10 @@ class Lake:
     def _uri(self, name: str) -> str:
         return f"{self.root}/{name}"
 
-    def _record_table(self, name: str, make: Callable[[str, Opened], RecordTable]) -> RecordTable:
+    def _record_table(self, name: str) -> RecordTable:
         """One object a table: every part of a run writes records, and opening a table costs milliseconds."""
         if name not in self._records:
-            self._records[name] = make(self._uri(name), self._opened)
+            self._records[name] = record_table(self._uri(name), name, self._opened, self.suppressed)
         return self._records[name]
 
 

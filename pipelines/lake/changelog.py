@@ -21,6 +21,7 @@ from pipelines.lake.keys import key_texts
 from pipelines.lake.opened import Opened
 from pipelines.lake.schemas import MONTH, table_schema
 from pipelines.lake.store import COMMIT_ATTEMPTS, CommitRefused, DeltaStore, translated
+from pipelines.lake.suppression import SuppressionList
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 TICK = timedelta(microseconds=1)
@@ -64,10 +65,17 @@ class Committed:
 
 
 class ChangelogTable:
-    """The lake table of one resource, with its watermarks."""
+    """The lake table of one resource, with its watermarks. suppressed: whose rows are never taken."""
 
-    def __init__(self, uri: str, resource: Resource, opened: Opened | None = None) -> None:
+    def __init__(
+        self,
+        uri: str,
+        resource: Resource,
+        opened: Opened | None = None,
+        suppressed: SuppressionList | None = None,
+    ) -> None:
         self.resource = resource
+        self._suppressed = suppressed
         self.schema = table_schema(resource)
         self._store = DeltaStore(
             uri, self.schema, _statistics_columns(resource), MONTH if resource.is_by_month else None, opened
@@ -138,6 +146,7 @@ class ChangelogTable:
 
     def _commit(self, rows: pa.Table, marks: Mapping[str, int], late_at: datetime | None = None) -> Committed:
         """`commit` with the transactions' versions as they are stored. late_at: see commit_late."""
+        rows = self.without_erased(rows)
         for refusals in range(COMMIT_ATTEMPTS):
             # moving a mark alone must not cost reading what is held
             index = self._held() if rows.num_rows else None
@@ -169,6 +178,10 @@ class ChangelogTable:
             f"{self._store.uri}: {COMMIT_ATTEMPTS} commits in a row were refused because other writers were first."
             " Stop the other syncs of this tenant and run again; nothing is lost."
         )
+
+    def without_erased(self, rows: pa.Table) -> pa.Table:
+        """Rows but those of people who were erased: the others are never taken."""
+        return rows if self._suppressed is None else self._suppressed.without(self.resource, rows)
 
     def _turned(self, news: pa.Table, delta: Delta) -> dict[str, int]:
         """The mark of a commit in which parents are deleted or come back."""

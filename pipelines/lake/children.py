@@ -23,6 +23,7 @@ from pipelines.lake.opened import Opened
 from pipelines.lake.schemas import INSTANT, MONTH, schema_of
 from pipelines.lake.scratch import count_living, in_parts, scratch_database
 from pipelines.lake.store import translated
+from pipelines.lake.suppression import SuppressionList
 
 JUDGED = schema_of(
     pa.field("parent", pa.string(), nullable=False),
@@ -134,8 +135,15 @@ class ChildIndex(KeyIndex):
 class ChildTable(ChangelogTable):
     """The lake table of a resource that hangs under parents. parent_id: JSON name of the id of those who are asked."""
 
-    def __init__(self, uri: str, resource: Resource, parent_id: str, opened: Opened | None = None) -> None:
-        super().__init__(uri, resource, opened)
+    def __init__(
+        self,
+        uri: str,
+        resource: Resource,
+        parent_id: str,
+        opened: Opened | None = None,
+        suppressed: SuppressionList | None = None,
+    ) -> None:
+        super().__init__(uri, resource, opened, suppressed)
         self.parent_column = column_name(parent_id)
         self._time = column_name(resource.time) if resource.time else None
         self._may_move = parent_id not in resource.key

@@ -31,7 +31,7 @@ from deltalake.fs import DeltaStorageHandler
 from pipelines.contract import RESOURCES
 from pipelines.errors import LakeError
 from pipelines.lake.schemas import OPERATIONS
-from pipelines.lake.store import KEPT, LOG_KEPT, translated
+from pipelines.lake.store import KEPT, LOG_KEPT, is_table, translated
 
 CLAIM = "chargelake.maintained"
 FILE_BYTES = 100_000_000
@@ -71,9 +71,7 @@ def maintain(
         done = TableMaintenance(name)
         began = time.monotonic()
         try:
-            with translated(uri):
-                stands = DeltaTable.is_deltatable(uri)
-            if not stands:
+            if not is_table(uri):
                 continue
             _maintain(uri, done)
         except LakeError as error:

@@ -24,17 +24,27 @@ from pipelines.lake.schemas import (
     RUNS,
 )
 from pipelines.lake.store import COMMIT_ATTEMPTS, CommitRefused, DeltaStore, translated
+from pipelines.lake.suppression import SuppressionList
 
 Record = dict[str, Any]
 
 
 class RecordTable:
-    """A small table of records, each version of a record one row; the newest `_synced_at` of an `id` counts."""
+    """A small table of records, each version of a record one row; the newest `_synced_at` of an `id` counts.
+
+    suppressed: records that name one of these are never written.
+    """
 
     def __init__(
-        self, uri: str, schema: pa.Schema, statistics_columns: list[str], opened: Opened | None = None
+        self,
+        uri: str,
+        schema: pa.Schema,
+        statistics_columns: list[str],
+        opened: Opened | None = None,
+        suppressed: SuppressionList | None = None,
     ) -> None:
         self.schema = schema
+        self._suppressed = suppressed
         self._store = DeltaStore(uri, schema, statistics_columns, opened=opened)
         self._current: tuple[int, dict[str, Record]] | None = None
 
@@ -63,7 +73,7 @@ class RecordTable:
         """
         for _ in range(COMMIT_ATTEMPTS):
             held = self.current()
-            records = [_later(record, held.get(record["id"])) for record in news(held)]
+            records = [_later(record, held.get(record["id"])) for record in news(held) if not self._is_of_one(record)]
             if not records:
                 return 0
             try:
@@ -76,6 +86,12 @@ class RecordTable:
             self._current = (self._store.version, {**held, **{record["id"]: record for record in rows.to_pylist()}})
             return len(records)
         raise LakeError(f"{self._store.uri}: other writers were first {COMMIT_ATTEMPTS} times in a row; run again.")
+
+    def _is_of_one(self, record: Record) -> bool:
+        """Whether a record names somebody who was erased."""
+        if self._suppressed is None:
+            return False
+        return any(isinstance(value, str) and self._suppressed.names_one(value) for value in record.values())
 
 
 def _later(record: Record, held: Record | None) -> Record:
@@ -109,21 +125,18 @@ class RunTable:
         return records
 
 
-def quarantine_table(uri: str, opened: Opened | None = None) -> RecordTable:
-    return RecordTable(uri, QUARANTINE, ["id", "collection", "status", "first_seen_at", "_synced_at"], opened)
+RECORD_TABLES: Mapping[str, tuple[pa.Schema, list[str]]] = {
+    "_quarantine": (QUARANTINE, ["id", "collection", "status", "first_seen_at", "_synced_at"]),
+    "_contract_drift": (CONTRACT_DRIFT, ["id", "collection", "kind", "path", "_synced_at"]),
+    "_reconciliation": (RECONCILIATION, ["id", "collection", "month", "_synced_at"]),
+    "_pending_parents": (PENDING_PARENTS, ["id", "fan_out", "status", "_synced_at"]),
+    "_deletion_candidates": (DELETION_CANDIDATES, ["id", "collection", "status", "_synced_at"]),
+}
+"""What each table of records holds, and of which columns Delta keeps statistics."""
 
 
-def drift_table(uri: str, opened: Opened | None = None) -> RecordTable:
-    return RecordTable(uri, CONTRACT_DRIFT, ["id", "collection", "kind", "path", "_synced_at"], opened)
-
-
-def reconciliation_table(uri: str, opened: Opened | None = None) -> RecordTable:
-    return RecordTable(uri, RECONCILIATION, ["id", "collection", "month", "_synced_at"], opened)
-
-
-def pending_parents_table(uri: str, opened: Opened | None = None) -> RecordTable:
-    return RecordTable(uri, PENDING_PARENTS, ["id", "fan_out", "status", "_synced_at"], opened)
-
-
-def deletion_candidates_table(uri: str, opened: Opened | None = None) -> RecordTable:
-    return RecordTable(uri, DELETION_CANDIDATES, ["id", "collection", "status", "_synced_at"], opened)
+def record_table(
+    uri: str, name: str, opened: Opened | None = None, suppressed: SuppressionList | None = None
+) -> RecordTable:
+    schema, statistics_columns = RECORD_TABLES[name]
+    return RecordTable(uri, schema, statistics_columns, opened, suppressed)

@@ -1,5 +1,5 @@
 """One Delta table in one folder or object-store prefix: open, scan, append. Deltalake is imported only here, in
-opened.py, log.py and maintenance.py.
+opened.py, log.py, maintenance.py and rewriting.py.
 
 Belongs here: what Delta does (commits, application transactions, refusals) and the translation of its faults.
 Does not belong here: what a row or a watermark means (see changelog.py and operations.py).
@@ -177,6 +177,12 @@ def _require_room(uri: str, size_bytes: int) -> None:
             f"The disk that holds {uri} is full: {free_bytes / 1e6:.1f} MB are free, the next commit may need"
             f" {(size_bytes + SPARE_BYTES) / 1e6:.1f} MB. Free some space and run again; nothing was half-written."
         )
+
+
+def is_table(uri: str) -> bool:
+    """Whether a Delta table stands at `uri`."""
+    with translated(uri):
+        return DeltaTable.is_deltatable(uri)
 
 
 @contextmanager

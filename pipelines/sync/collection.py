@@ -190,10 +190,11 @@ class CollectionSync:
         self._writer.reconcile(counts)
 
     def _ours(self, held: HeldTimes, month: Window) -> int:
-        """Rows of a month that we have, those set aside included: the API counts them too."""
+        """Rows of a month that we have, and those set aside or of people erased, which the API counts too."""
         if month.lower is None or month.upper is None:
             raise ValueError(f"a month has both ends: {month}")
-        return held.count(month.lower, month.upper) + self._writer.set_aside_within(month)
+        others = self._writer.set_aside_within(month) + self._writer.erased_within(month)
+        return held.count(month.lower, month.upper) + others
 
     def _move(self, app_id: str, instant: datetime) -> None:
         """Never past the API's own clock: nothing can be complete up to a time that has not come."""

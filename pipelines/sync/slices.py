@@ -9,11 +9,13 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute
 
 from pipelines import local_clock
-from pipelines.contract import Question, Resource
+from pipelines.contract import Question, Resource, column_name
 from pipelines.lake import ChangelogTable, RecordTable
 from pipelines.lake.held import HeldTimes
 from pipelines.normalise import BadRow, Drift, normalise
@@ -24,6 +26,8 @@ from pipelines.sync.reconciling import MonthCount, reconciliation_news
 from pipelines.sync.report import CollectionReport
 from pipelines.sync.setting_aside import RESOLVED, SetAside
 from pipelines.sync.windows import EDGE, Window, shifted
+
+pc: Any = pyarrow.compute  # the stubs allow less than the functions do
 
 PendingWindow = tuple[str | None, Window]
 
@@ -78,6 +82,7 @@ class SliceWriter:
         self._sources: list[_Source] = []
         self._buffered = 0
         self._moves: dict[str, datetime] = {}
+        self._erased: dict[str, datetime | None] = {}
         self._marks: dict[str, int] = {}
 
     @property
@@ -131,11 +136,30 @@ class SliceWriter:
         self._asides.set_aside([_as_set_aside(row, self._sources[row.page]) for row in normalised.bad])
         self._asides.report_drift(normalised.drift)
         self._tell_absences(normalised.rows, normalised.bad)
+        self._remember_erased(normalised.rows)
         committed = self._table.commit(self._completed(normalised.rows), self._moves, self._marks)
         self.report.add(committed)
         self.report.rows_read += normalised.rows.num_rows
         self.report.commits += 1 if committed.appended else 0
         self._sources, self._buffered, self._moves, self._marks = [], 0, {}, {}
+
+    def _remember_erased(self, rows: pa.Table) -> None:
+        """Rows of people who were erased: they are not taken, but the API counts them."""
+        kept = self._table.without_erased(rows)
+        if kept.num_rows == rows.num_rows or self._resource.listed_by is None:
+            return
+        erased = rows.filter(pc.invert(pc.is_in(rows["_key"], value_set=kept["_key"].combine_chunks())))
+        keys: list[Any] = erased["_key"].to_pylist()
+        times: list[Any] = erased[column_name(self._resource.listed_by.time)].to_pylist()
+        self._erased.update(zip(keys, times, strict=True))
+
+    def erased_within(self, window: Window) -> int:
+        """Rows that this run met in a window and left out because they are of people who were erased."""
+        lower, upper = window.lower, window.upper
+        return sum(
+            at is not None and (lower is None or at >= lower) and (upper is None or at < upper)
+            for at in self._erased.values()
+        )
 
     def _tell_absences(self, rows: pa.Table, bad: Iterable[BadRow]) -> None:
         self.absences.saw(rows["_key"])

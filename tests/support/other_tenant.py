@@ -17,6 +17,8 @@ from aiohttp import web
 
 TIME_OF = {"users": "createdAt", "vehicles": "createdAt", "charging-locations": "createdAt", "sessions": "startTime"}
 TOKEN = "token-of-the-other-tenant"
+SECRET, API_KEY = "secret-of-the-other-client", "key-of-the-other-client"
+"""With the token, what must be found nowhere: every answer that is an error repeats what it was sent."""
 
 
 def stamp(at):
@@ -179,16 +181,18 @@ def serving(tenant):
     found = {}
 
     async def api(request):
-        if request.headers.get("Authorization") != f"Bearer {TOKEN}" or request.headers.get("ApiKey") != "key":
+        if request.headers.get("Authorization") != f"Bearer {TOKEN}" or request.headers.get("ApiKey") != API_KEY:
             return web.Response(status=401)
         status, document = tenant.answer(request.path.removeprefix("/api/v2/"), parse_qsl(request.query_string))
         date = tenant.now.strftime("%a, %d %b %Y %H:%M:%S GMT")
+        if status >= 400 and isinstance(document, dict):
+            document = document | {"detail": f"{SECRET} {dict(request.headers)}"}
         kind = "application/json" if status == 200 else "application/problem+json"
         return web.Response(status=status, body=json.dumps(document), content_type=kind, headers={"Date": date})
 
     async def token(request):
         form = await request.post()
-        if (form.get("client_id"), form.get("client_secret")) != ("client", "secret"):
+        if (form.get("client_id"), form.get("client_secret")) != ("client", SECRET):
             return web.json_response({"error": "invalid_client"}, status=401)
         return web.json_response({"access_token": TOKEN, "expires_in": 3600, "token_type": "Bearer"})
 
@@ -216,8 +220,8 @@ def serving(tenant):
             "SMART_CHARGING_TOKEN_URL": f"{address}/token",
             "SMART_CHARGING_AUDIENCE": "other",
             "SMART_CHARGING_CLIENT_ID": "client",
-            "SMART_CHARGING_CLIENT_SECRET": "secret",
-            "SMART_CHARGING_API_KEY": "key",
+            "SMART_CHARGING_CLIENT_SECRET": SECRET,
+            "SMART_CHARGING_API_KEY": API_KEY,
         }
     finally:
         loop.call_soon_threadsafe(found["stop"].set)

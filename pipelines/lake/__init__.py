@@ -5,7 +5,7 @@ Does not belong here: the API, HTTP, deciding what to ask or what is true (pipel
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path

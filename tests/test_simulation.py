@@ -19,12 +19,21 @@ def test_after_nights_of_faults_and_crashes_the_lake_is_the_tenants(tmp_path, se
     assert len(nights.changed) > 10
 
 
-def test_after_nights_of_lies_and_of_two_syncs_at_once_good_weather_mends_it_all(tmp_path):
+def test_after_a_night_of_lies_and_of_two_syncs_at_once_good_weather_mends_it_all(tmp_path):
     nights = Simulation(
-        6, tmp_path, users=3, newest_sessions=4, changes=15, faults=ALL_FAULTS, rate=0.1, malformed=0.03, pair_rate=0.7
+        7,
+        tmp_path,
+        users=3,
+        newest_sessions=4,
+        changes=15,
+        faults=ALL_FAULTS,
+        rate=0.15,
+        malformed=0.03,
+        crash_rate=0.0,
+        pair_rate=1.0,
     )
-    for _ in range(2):
-        nights.night()
+    nights.run()
+    nights.night()
     nights.settle(nights=2)
     assert nights.wrong() == {}
     before = nights.versions()

@@ -298,6 +298,8 @@ def show_status(lake: LakeStatus, *, as_json: bool) -> None:
     console.out.print(view)
     for line in _waiting(lake):
         _say(line)
+    if lake.erasure_waits:
+        _say("an erasure was begun and not ended: run `chargelake erase`")
 
 
 def _waiting(lake: LakeStatus) -> Iterator[str]:

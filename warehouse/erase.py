@@ -45,9 +45,9 @@ OUT_OF_REACH = (
 
 @dataclass(frozen=True)
 class ErasureReport:
-    """What an erasure did. rows: by lake table. dropped: what went as a whole. files, bytes_searched: of the proof."""
+    """What an erasure did; nobody is named. rows: by lake table. dropped: what went as a whole. files, bytes_searched: of the proof."""
 
-    users: tuple[str, ...]
+    people: int
     anonymised: bool
     rows: Counter[str]
     dropped: tuple[str, ...]
@@ -140,9 +140,7 @@ def _erase(settings: LakeSettings, users: frozenset[str], *, anonymise: bool) ->
         files, size = _searched(settings)
         _order_file(settings).unlink()
         sync_to_disk(home)
-    return ErasureReport(
-        tuple(sorted(order.users)), order.anonymise, rows, tuple(dropped), files, size, time.monotonic() - began
-    )
+    return ErasureReport(len(order.users), order.anonymise, rows, tuple(dropped), files, size, time.monotonic() - began)
 
 
 @contextmanager
@@ -166,7 +164,7 @@ def _write_down(settings: LakeSettings, lake: Lake, users: frozenset[str], *, an
     if file.exists():
         earlier = json.loads(file.read_text(encoding="utf-8"))
         order.users |= set(earlier["users"])
-        order.anonymise = anonymise and earlier["anonymise"]
+        order.anonymise = earlier["anonymise"] and (anonymise or not users)
         order.fresh = earlier["fresh"]
         order.needles = Needles(set(earlier["ids"]), set(earlier["texts"]), set(earlier["numbers"]))
     order.users |= users

@@ -122,8 +122,8 @@ def nightly(deep: Deep = False, json: AsJson = False) -> None:
 
     with console.sync_progress() as progress:
         night = run_night(progress, deep=deep)
-    _after_deletions(load(SyncSettings), load(LakeSettings), as_json=None if json else False)
     views.show_night(night, as_json=json)
+    _after_deletions(load(SyncSettings), load(LakeSettings), as_json=None if json else False)
     raise typer.Exit(night.exit_code)
 
 
@@ -256,8 +256,8 @@ def _sync(order: Order, as_json: bool) -> None:
     api, settings, lake = load(ApiSettings), load(SyncSettings), load(LakeSettings)
     with console.sync_progress() as progress:
         report = run_sync(order, api=api, sync=settings, lake=lake, progress=progress)
-    _after_deletions(settings, lake, as_json=None if as_json else False)
     views.show_run(report, as_json=as_json)
+    _after_deletions(settings, lake, as_json=None if as_json else False)
     raise typer.Exit(EXIT_CODES[report.status.value])
 
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from pipelines.contract import FAN_OUTS, LISTS, RESOURCES, Answer, FanOut, Resource
+from pipelines.erasure import waits_to_be_ended
 from pipelines.lake import Lake, Record
 from pipelines.lake.scratch import count_living, scratch_database
 from pipelines.settings import LakeSettings
@@ -67,19 +68,27 @@ class LakeStatus:
     """tables: that a sync has made. failing: the longest first.
 
     unfinished: by fan-out, of how many parents the history goes on. unproved: the longest missing first.
+    erasure_waits: an erasure was begun and not ended.
     """
 
     tables: Sequence[TableStatus]
     failing: Sequence[FailingParent]
     unfinished: Mapping[str, int]
     unproved: Sequence[UnprovedDeletion] = ()
+    erasure_waits: bool = False
 
 
 def lake_status(settings: LakeSettings) -> LakeStatus:
     """The state of the lake. Writes nothing."""
     lake = Lake(settings.lake_root)
     unasked = _unasked(lake)
-    return LakeStatus(_tables(lake), _failing(unasked), _unfinished(unasked), _unproved(lake))
+    return LakeStatus(
+        _tables(lake),
+        _failing(unasked),
+        _unfinished(unasked),
+        _unproved(lake),
+        erasure_waits=waits_to_be_ended(settings.home),
+    )
 
 
 def _tables(lake: Lake) -> list[TableStatus]:

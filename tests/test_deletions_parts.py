@@ -59,7 +59,7 @@ held_rows = st.lists(
 def with_held(lake, rows):
     known = Known(lake)
     known.sql.execute(
-        "create table known_sessions (id uuid, user_id uuid, begun timestamptz, ended timestamptz, seen timestamptz, gone bool)"
+        "create temp table known_sessions (id uuid, user_id uuid, begun timestamptz, ended timestamptz, seen timestamptz, gone bool)"
     )
     for number, row in enumerate(rows):
         known.sql.execute(

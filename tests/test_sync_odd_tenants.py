@@ -85,7 +85,7 @@ def test_a_missing_or_damaged_file_is_told(tmp_path):
             with pytest.raises(LakeError, match="users"):
                 sync(env, tmp_path, collections=("users",))
             if damage is None:
-                with pytest.raises(LakeError, match="Restore the folder"):
+                with pytest.raises(LakeError, match="Restore the table's folder"):
                     sync(env, tmp_path, collections=("users",))
             file.write_bytes(whole)
         sync(env, tmp_path)

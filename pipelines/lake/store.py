@@ -208,9 +208,9 @@ def _explain(uri: str, error: Exception) -> str:
     if number == errno.EFBIG or "File too large" in text or "os error 27" in text:
         return f"{uri}: a file would be larger than this user may write (`ulimit -f`). Raise the limit and run again."
     if any(sign in text for sign in ("Parquet magic bytes", "Parquet file size", "Json error", "thrift", "Corrupt")):
-        return f"{_file_of(uri, text)} is damaged. {_PULL_ANEW} ({text})"
-    if "not found" in text.lower() or "No such file" in text:
-        return f"{_file_of(uri, text)} is missing. {_PULL_ANEW} ({text})"
+        return f"{_file_of(uri, whole)} is damaged. {_PULL_ANEW} ({text})"
+    if "not found" in whole.lower() or "No such file" in whole:
+        return f"{_file_of(uri, whole)} is missing. {_PULL_ANEW} ({text})"
     return f"The table {uri} cannot be read or written. {_PULL_ANEW} ({text})"
 
 

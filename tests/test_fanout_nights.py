@@ -4,6 +4,7 @@ import random
 from datetime import timedelta
 
 import pytest
+from support import other_rows
 from support.other_tenant import serving, stamp
 from support.other_under import KEYS, full
 from support.syncing import asked, failing_parents, report_of, sync, versions, wrong_tables
@@ -256,6 +257,20 @@ def test_a_location_that_turns_dynamic_gets_its_whole_history_and_forecasts_beco
             sync(env, tmp_path, collections=tables)
             assert wrong_tables(tenant, tmp_path, tables) == {}
     assert sum(row["chargingLocationId"] == plain for row in tenant.truth("dynamic_tariffs")) > 24 * 7
+
+
+def test_a_price_that_was_forecast_for_longer_than_nights_look_back_becomes_actual(tmp_path, monkeypatch):
+    tenant = full(36, users=4, sessions=10, days=30)
+    tables = ("location_tariffs", "dynamic_tariffs")
+    with serving(tenant) as env:
+        with monkeypatch.context() as late:
+            late.setattr(other_rows, "ACTUAL", timedelta(days=-12))
+            sync(env, tmp_path, collections=("users", "charging_locations", *tables))
+            assert wrong_tables(tenant, tmp_path, tables) == {}
+        tenant.now += timedelta(days=1)
+        sync(env, tmp_path, collections=tables)
+    assert wrong_tables(tenant, tmp_path, tables) == {}
+    assert tenant.truth("dynamic_tariffs")
 
 
 def test_resync_reads_a_range_of_every_parent_again_and_moves_no_watermark(tmp_path):

@@ -45,7 +45,10 @@ OUT_OF_REACH = (
 
 @dataclass(frozen=True)
 class ErasureReport:
-    """What an erasure did; nobody is named. rows: by lake table. dropped: what went as a whole. files, bytes_searched: of the proof."""
+    """What an erasure did; nobody is named.
+
+    rows: by lake table. dropped: what went as a whole. files, bytes_searched: of the proof.
+    """
 
     people: int
     anonymised: bool

@@ -48,7 +48,7 @@ class Size:
     more_rounds: int
 
 
-FULL = Size(15, 146, 45, 1_000_000, 5, 2)
+FULL = Size(15, 146, 45, 1_000_000, 3, 2)
 QUICK = Size(3, 9, 5, 100_000, 3, 1)
 
 

@@ -52,7 +52,18 @@ class Retrying:
         what: names the request, for the log and for `one_try`.
         Raises the last Fault, or whatever else a try raised.
         """
-        return await self._loop.copy()(one_try, what)
+        try:
+            return await one_try(what)
+        except Fault as fault:
+            failed = [fault]
+
+        async def first_failed(again: str) -> Result:
+            """The loop's first try is the one that was made already: most requests need no loop."""
+            if failed:
+                raise failed.pop()
+            return await one_try(again)
+
+        return await self._loop.copy()(first_failed, what)
 
     def _wait(self, state: RetryCallState) -> float:
         return backoff_seconds(state.attempt_number, self._rng)

@@ -21,7 +21,9 @@ from assets.lake_tables import key_of
 from assets.policies import API_POOL
 from assets.surroundings import Surroundings
 from pipelines.contract import RESOURCES
+from pipelines.errors import LakeError
 from pipelines.lake.maintenance import TableMaintenance, maintain
+from pipelines.occupancy import sharing
 
 LAKE_MAINTENANCE = AssetKey("lake_maintenance")
 AFTER_EVERYTHING = "-2000"
@@ -42,7 +44,12 @@ def lake_maintenance() -> AssetsDefinition:
     def lake_maintenance(
         context: AssetExecutionContext, surroundings: ResourceParam[Surroundings]
     ) -> MaterializeResult:  # type: ignore[type-arg]  # Dagster knows only the bare name
-        done = list(maintain(surroundings.lake().lake_root))
+        settings = surroundings.lake()
+        try:
+            with sharing(settings.home.absolute()):
+                done = list(maintain(settings.lake_root))
+        except LakeError as error:
+            raise Failure(str(error)) from error
         left = [f"{table.table}: {table.left}" for table in done if table.left]
         for text in left:
             context.log.warning(text)

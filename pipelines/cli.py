@@ -132,10 +132,12 @@ def maintain(json: AsJson = False) -> None:
     """Put the lake's small files together, and remove what no reader needs. The weekly job does it, too."""
     load_arrow_without_pandas()
     from pipelines.lake.maintenance import maintain as maintain_lake
+    from pipelines.occupancy import sharing
     from pipelines.settings import LakeSettings, load
 
-    with console.working("maintaining the lake"):
-        done = list(maintain_lake(load(LakeSettings).lake_root))
+    settings = load(LakeSettings)
+    with console.working("maintaining the lake"), sharing(settings.home.absolute()):
+        done = list(maintain_lake(settings.lake_root))
     views.show_maintenance(done, as_json=json)
     raise typer.Exit(1 if any(table.left for table in done) else 0)
 

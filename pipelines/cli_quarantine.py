@@ -71,14 +71,14 @@ def replay(
     """
     from dataclasses import asdict
 
-    from pipelines.occupancy import beside_others
+    from pipelines.occupancy import sharing
     from pipelines.settings import LakeSettings, load
     from pipelines.sync.replay import replay as replay_rows
     from pipelines.sync.replay import waiting
 
     lake = _lake()
     chosen = waiting(lake, _names(collections), ids or ())
-    with beside_others(load(LakeSettings).home.absolute()):
+    with sharing(load(LakeSettings).home.absolute()):
         done = replay_rows(lake, chosen)
     left = sum(len(one.unreadable) for one in done)
     if json:

@@ -25,14 +25,21 @@ _ELSEWHERE = "Make CHARGELAKE_HOME a place this user may write to."
 
 @contextmanager
 def beside_others(home: Path) -> Iterator[bool]:
-    """Write to the lake of this home. Yields whether another sync was at it when this one began.
+    """Sync into the lake of this home. Yields whether another sync was at it when this one began.
 
     Raises LakeError while somebody must be alone with it.
     """
-    with _opened(home, SHARED) as shared, _opened(home, FIRST) as first:
+    with sharing(home), _opened(home, FIRST) as first:
+        yield not _lock(first, fcntl.LOCK_EX)
+
+
+@contextmanager
+def sharing(home: Path) -> Iterator[None]:
+    """Work on the lake of this home without syncing. Raises LakeError while somebody must be alone with it."""
+    with _opened(home, SHARED) as shared:
         if not _lock(shared, fcntl.LOCK_SH):
             raise LakeError(f"A person is being erased from {home}. Wait until that has ended, then run again.")
-        yield not _lock(first, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 it did. And an end in the past, which moves nothing back in any table."""
 
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -22,7 +23,7 @@ from support.syncing import sync
 
 from pipelines.contract import PARENTS, RESOURCES
 from pipelines.errors import LakeError
-from pipelines.occupancy import alone, beside_others
+from pipelines.occupancy import alone, beside_others, sharing
 
 SEEN_THE_NEXT_NIGHT = [
     "new_session",
@@ -115,6 +116,15 @@ def test_who_must_be_alone_waits_for_nobody_and_is_waited_for(tmp_path):
             pass
     with alone(tmp_path), pytest.raises(LakeError, match="being erased"), beside_others(tmp_path):
         pass
+
+
+def test_maintenance_waits_for_nobody_and_is_no_sync(tmp_path):
+    home = {"CHARGELAKE_HOME": str(tmp_path)}
+    with alone(tmp_path):
+        refused = run_command("maintain", environment=os.environ | home)
+    assert (refused.returncode, "being erased" in refused.stderr) == (1, True)
+    with sharing(tmp_path), beside_others(tmp_path) as beside_another:
+        assert not beside_another
 
 
 def test_a_killed_process_leaves_no_lock(tmp_path):

@@ -15,7 +15,7 @@ from pipelines.contract.endpoints import Use
 from pipelines.contract.fan_outs import BUCKETS, Worth
 from pipelines.lake.children import bucket_sql
 from pipelines.sync.fanout.ask import Ask
-from pipelines.sync.fanout.fan_out import _groups
+from pipelines.sync.fanout.grouping import groups
 from pipelines.sync.fanout.marks import ALL_OF_IT, Mark, bucket_versions, read_marks
 from pipelines.sync.fanout.pending import Left, is_failing, pending_news, resolutions
 from pipelines.sync.fanout.probing import PROBED_PARENTS, Probe
@@ -90,7 +90,7 @@ def test_a_parent_has_the_same_bucket_in_every_engine(id_):
 def test_groups_hold_every_bucket_and_ask_once_in_order(counts, size):
     asks = [Ask(f"{b}/{n}", "u", b, (Worth.NEW,)) for b, count in enumerate(counts) for n in range(count)]
     plan = SimpleNamespace(asks=iter(asks), buckets=tuple(range(BUCKETS)))
-    groups = list(_groups(plan, size))
+    groups = list(groups(plan, size))
     assert [a for group in groups for a in group.asks] == asks
     assert [b for group in groups for b in group.buckets] == list(range(BUCKETS))
     for group in groups:

@@ -2,16 +2,16 @@
 
 Buckets are taken in groups, so that one commit carries as many finished ones as make a sensible file. Whatever dies
 in between, a bucket whose mark was not committed is asked again, and no other.
-Does not belong here: whom to ask (choosing.py), how (forms.py, paged.py, rich.py), what becomes of it (writing.py).
+Does not belong here: whom to ask (choosing.py), who is asked together (grouping.py), how (forms.py, paged.py, rich.py),
+what becomes of it (writing.py).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from itertools import groupby
+from datetime import datetime
 from typing import TypeVar
 
 from pipelines import local_clock
@@ -23,15 +23,14 @@ from pipelines.sync.fanout.ask import Ask, Piece
 from pipelines.sync.fanout.asking import Asking, Interrupted
 from pipelines.sync.fanout.choosing import Plan
 from pipelines.sync.fanout.forms import ask_in_windows, ask_once
+from pipelines.sync.fanout.grouping import Group, by_reach, earliest, groups
 from pipelines.sync.fanout.marks import bucket_versions
 from pipelines.sync.fanout.paged import ask_by_pages, ask_seeking
 from pipelines.sync.fanout.pending import Left, pending_news, resolutions
 from pipelines.sync.fanout.rich import ask_rich
 from pipelines.sync.fanout.writing import EMPTIES_BY_ITSELF, TableWriter
-from pipelines.sync.windows import Window, shifted
+from pipelines.sync.windows import Window
 
-BEFORE = timedelta(days=2)
-"""How long before its parent's begin a row may lie, for a price that began to hold earlier."""
 WINDOWS_OF_A_PARENT = 20
 """Of a year's history, about: by so much fewer parents make a group where each takes many requests."""
 OUTAGE = 25
@@ -69,14 +68,6 @@ class Outcome:
     unfinished: int = 0
     postponed: int = 0
     in_a_row: int = 0
-
-
-@dataclass(slots=True)
-class _Group:
-    """Consecutive buckets and who is asked in them."""
-
-    buckets: tuple[int, ...]
-    asks: list[Ask]
 
 
 class FanOutSync:
@@ -122,18 +113,18 @@ class FanOutSync:
     async def run(self, plan: Plan) -> None:
         """Ask, commit, move the buckets' state on. Raises Outage, CredentialsRefused."""
         try:
-            await self._run_groups(plan)
+            await self._rungroups(plan)
         except Outage:
             # what came is kept and who failed remembered, so that the next run does not meet the same wall
             await self._flush()
             self._remember_left()
             raise
 
-    async def _run_groups(self, plan: Plan) -> None:
+    async def _rungroups(self, plan: Plan) -> None:
         if plan.failed:
-            await self._run_group(_Group((), list(plan.failed)), plan)
+            await self._run_group(Group((), list(plan.failed)), plan)
         windows = self._fan_out.form is Form.WINDOWS
-        for group in _groups(plan, max(1, self._group_asks // WINDOWS_OF_A_PARENT) if windows else self._group_asks):
+        for group in groups(plan, max(1, self._group_asks // WINDOWS_OF_A_PARENT) if windows else self._group_asks):
             if self._asks_made >= self._most_asks and plan.untouched.issuperset(group.buckets):
                 self.outcome.postponed += len(group.asks)
                 continue
@@ -146,10 +137,10 @@ class FanOutSync:
         """False once every path of the fan-out turned out not to be served by the tenant."""
         return self._asking.is_served(self._fan_out.endpoint)
 
-    async def _run_group(self, group: _Group, plan: Plan) -> None:
+    async def _run_group(self, group: Group, plan: Plan) -> None:
         self._left = {}
-        recent, older = _by_reach(group.asks)
-        await self._ask_all(recent, _earliest(recent, self._fan_out))
+        recent, older = by_reach(group.asks)
+        await self._ask_all(recent, earliest(recent, self._fan_out))
         await self._ask_all(older, None)
         if self._goes_on():
             await self._flush(group, plan)
@@ -244,7 +235,7 @@ class FanOutSync:
         parent = left.ask.parent_id
         self._left[parent] = left if parent not in self._left else replace(left, window=Window(None, None))
 
-    async def _flush(self, finished: _Group | None = None, plan: Plan | None = None) -> None:
+    async def _flush(self, finished: Group | None = None, plan: Plan | None = None) -> None:
         """Commit what is buffered; rows that seem to be gone are first asked about again.
 
         finished: whose buckets' state moves on with this commit, as all of their rows are in it or before it.
@@ -273,7 +264,7 @@ class FanOutSync:
         for ask in {piece.ask.parent_id: piece.ask for piece in pieces if piece.ask.parent_id in parents}.values():
             self._leave(Left(ask, Window(None, None), "empty, as most others were: not believed"))
 
-    def _marks(self, writer: TableWriter, finished: _Group | None, plan: Plan | None) -> dict[str, int]:
+    def _marks(self, writer: TableWriter, finished: Group | None, plan: Plan | None) -> dict[str, int]:
         if finished is None or plan is None:
             return {}
         return bucket_versions(
@@ -349,43 +340,3 @@ class FanOutSync:
         self._pending.write(lambda held: resolutions(name, run_id, now, sorted(done), held))
         for writer in self._writers:
             writer.asides.resolve(record["id"] for record in writer.asides.pending() if record["parent_id"] in done)
-
-
-def _groups(plan: Plan, size: int) -> Iterator[_Group]:
-    """The plan's asks, cut between buckets, `size` or more together; buckets without any go along with the next."""
-    buckets: list[int] = []
-    asks: list[Ask] = []
-    waiting = iter(plan.buckets)
-    for bucket, mine in groupby(plan.asks, key=lambda ask: ask.bucket):
-        if len(asks) >= size:
-            yield _Group(tuple(buckets), asks)
-            buckets, asks = [], []
-        asks.extend(mine)
-        buckets.extend(_up_to(bucket, waiting))
-    yield _Group((*buckets, *waiting), asks)
-
-
-def _up_to(last: int, buckets: Iterator[int]) -> Iterator[int]:
-    """The next buckets up to and with `last`."""
-    for bucket in buckets:
-        yield bucket
-        if bucket == last:
-            return
-
-
-def _by_reach(asks: Sequence[Ask]) -> tuple[list[Ask], list[Ask]]:
-    """Those that are asked for some days only, and those whose history is read."""
-    older = [ask for ask in asks if ask.is_history or ask.left is not None]
-    return [ask for ask in asks if not (ask.is_history or ask.left is not None)], older
-
-
-def _earliest(asks: Sequence[Ask], fan_out: FanOut) -> datetime | None:
-    """Before what no row of these asks lies, where that can be said."""
-    if fan_out.form is Form.WINDOWS:
-        begins = [ask.since for ask in asks]
-    elif fan_out.parent == "sessions":
-        begins = [ask.created_at for ask in asks]
-    else:
-        return None
-    known = [begin for begin in begins if begin is not None]
-    return shifted(min(known), -BEFORE) if known and len(known) == len(begins) else None

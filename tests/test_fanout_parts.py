@@ -90,9 +90,9 @@ def test_a_parent_has_the_same_bucket_in_every_engine(id_):
 def test_groups_hold_every_bucket_and_ask_once_in_order(counts, size):
     asks = [Ask(f"{b}/{n}", "u", b, (Worth.NEW,)) for b, count in enumerate(counts) for n in range(count)]
     plan = SimpleNamespace(asks=iter(asks), buckets=tuple(range(BUCKETS)))
-    groups = list(groups(plan, size))
-    assert [a for group in groups for a in group.asks] == asks
-    assert [b for group in groups for b in group.buckets] == list(range(BUCKETS))
+    cut = list(groups(plan, size))
+    assert [a for group in cut for a in group.asks] == asks
+    assert [b for group in cut for b in group.buckets] == list(range(BUCKETS))
     for group in groups:
         assert {a.bucket for a in group.asks} <= set(group.buckets)
     assert all(len(group.asks) >= size for group in groups[:-1])

@@ -93,7 +93,7 @@ def test_groups_hold_every_bucket_and_ask_once_in_order(counts, size):
     cut = list(groups(plan, size))
     assert [a for group in cut for a in group.asks] == asks
     assert [b for group in cut for b in group.buckets] == list(range(BUCKETS))
-    for group in groups:
+    for group in cut:
         assert {a.bucket for a in group.asks} <= set(group.buckets)
     assert all(len(group.asks) >= size for group in groups[:-1])
 

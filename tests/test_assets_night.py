@@ -42,8 +42,12 @@ run_night(progress)
 """
 
 KEYS = {name: resource.key_columns for name, resource in RESOURCES.items()}
-COMPARED = [name for name in RESOURCES if name not in {"dynamic_tariffs", "solar_energy"}]
-"""Tables whose truth is asked for: those two hold 190,000 rows each, and their numbers say as much."""
+LARGE = {"dynamic_tariffs", "solar_energy"}
+"""190,000 rows each: their numbers say as much."""
+READINGS = {"vehicle_states", "charger_states"}
+"""New ones come while the warehouse is built; other tests have a clock that stands."""
+COMPARED = [name for name in RESOURCES if name not in LARGE | READINGS]
+"""Tables whose truth is asked for."""
 FAST = {"CHARGELAKE_MAX_REQUESTS_PER_SECOND": "100000", "CHARGELAKE_MAX_CONCURRENCY": "16"}
 
 

@@ -14,7 +14,7 @@ from warehouse.publish import publish
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("parsed_project")
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_builds_are_green_whatever_a_tenant_sends(tmp_path, seed, monkeypatch):
     """The second seed has a third of the tables only."""

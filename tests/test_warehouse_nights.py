@@ -113,7 +113,7 @@ def differing(one: LakeSettings, other: LakeSettings) -> dict[str, int]:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("parsed_project", "models_only")
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(3600)
 def test_after_some_nights_every_table_is_what_a_full_build_makes(tmp_path):
     chance = random.Random(1)
     lake, tenant = first_night(tmp_path / "lake")

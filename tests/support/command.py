@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
 COMMAND = [sys.executable, "-m", "pipelines.cli"]
 
 _FORKS = multiprocessing.get_context("forkserver")

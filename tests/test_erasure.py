@@ -222,7 +222,7 @@ def all_energy(home):
     """Of all sessions, deleted ones included."""
     files = [str(path) for path in (home / "lake" / "sessions").glob("*.parquet")]
     return duckdb.sql(
-        f"""select sum(charged_energy) from (
+        f"""select sum(charged_energy::decimal(18, 6)) from (
             select charged_energy from read_parquet({files!r}) qualify row_number() over (partition by id order by _synced_at desc) = 1)"""
     ).fetchone()
 

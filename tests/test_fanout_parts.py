@@ -95,7 +95,7 @@ def test_groups_hold_every_bucket_and_ask_once_in_order(counts, size):
     assert [b for group in cut for b in group.buckets] == list(range(BUCKETS))
     for group in cut:
         assert {a.bucket for a in group.asks} <= set(group.buckets)
-    assert all(len(group.asks) >= size for group in groups[:-1])
+    assert all(len(group.asks) >= size for group in cut[:-1])
 
 
 class Marked:

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.contract import Resource
+from pipelines.errors import LakeError
 from pipelines.lake.schemas import INSTANT, schema_of
 from pipelines.lake.store import COMMIT_ATTEMPTS, CommitRefused, DeltaStore, is_table, translated
 
@@ -78,8 +79,9 @@ class SuppressionList:
                 store.refresh()
                 self._forget()
                 continue
-            break
-        self._forget()
+            self._forget()
+            return
+        raise LakeError(f"{self._uri}: other writers were first {COMMIT_ATTEMPTS} times in a row; run again.")
 
     def _forget(self) -> None:
         for name in ("_entries", "_salt", "_hashes"):

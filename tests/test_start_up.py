@@ -1,4 +1,4 @@
-"""What a command loads before it answers: only what it needs."""
+"""What a command loads before it answers, only what it needs; and how it leaves."""
 
 import os
 import subprocess
@@ -56,3 +56,26 @@ assert isinstance(frame, pandas.DataFrame) and frame.kwh.sum() == 4
 assert pyarrow.array(pandas.Series([1, None])).null_count == 1
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+@pytest.mark.parametrize(("stop", "code"), [("SystemExit()", 0), ("SystemExit(3)", 3)])
+def test_a_command_that_is_done_leaves_before_the_interpreter_is_taken_down(stop, code):
+    """What libraries' threads do meanwhile can turn its exit code into that of an abort."""
+    code_of_command = f"""
+import atexit, sys
+from pipelines import cli
+class Last:
+    def __del__(self):
+        print("taken down", file=sys.__stderr__, flush=True)
+def main():
+    cli.last = Last()
+    print("said", end="")
+    raise {stop}
+atexit.register(lambda: print(" and tidied", end=""))
+cli.main = main
+cli.run()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code_of_command], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (code, "said and tidied", "")

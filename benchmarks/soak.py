@@ -78,6 +78,7 @@ def _simulate(order: tuple[int, int, float]) -> Outcome:
         rate=rate,
         malformed=0.02,
         pair_rate=0.2,
+        maintain_rate=0.1,
     )
     try:
         for number in range(nights):

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipelines.client.answer import Answer
@@ -73,6 +73,11 @@ def with_held(lake, rows):
     rows=held_rows,
     asked=st.lists(st.tuples(st.sampled_from([STARTED, ENDED]), windows, minutes), max_size=4),
     blind=st.lists(st.tuples(st.sampled_from([STARTED, ENDED]), windows), max_size=2),
+)
+@example(
+    rows=[{"begun": NOW + MINUTE, "ended": None, "read_at": NOW, "gone": False, "shown": False}],
+    asked=[(STARTED, Window(None, None), NOW), (STARTED, Window(None, NOW), NOW)],
+    blind=[],
 )
 def test_a_row_is_judged_only_by_a_window_that_should_have_shown_it(rows, asked, blind):
     absences = Absences(SESSIONS, judges=True)

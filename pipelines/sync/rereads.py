@@ -53,7 +53,7 @@ def joined(windows: Iterable[Window]) -> list[Window]:
     """Windows that touch made one."""
     whole: list[Window] = []
     for window in windows:
-        if whole and whole[-1].upper == window.lower:
+        if whole and whole[-1].upper is not None and whole[-1].upper == window.lower:
             whole[-1] = Window(whole[-1].lower, window.upper)
         else:
             whole.append(window)

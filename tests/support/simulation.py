@@ -4,7 +4,8 @@ sync dies all come from a seed, so that any failure can be replayed.
 A crash is raised at one of the steps at which the sync touches the world outside: a request, the making of a table, a
 commit - before it, after its files were written but not its entry in the log, after the entry but before the checkpoint
 that follows some, or when all is written. From then on every further step of that run fails too, as nothing goes on
-after a SIGKILL. Of two syncs at once either may die.
+after a SIGKILL. Of two syncs at once either may die. A maintenance of the lake comes between syncs or at any step of
+one, as if another process did it, and dies like them.
 Does not belong here: changes and faults themselves (demo/), real processes (test_*_kills.py).
 """
 
@@ -16,9 +17,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
+from deltalake import DeltaTable
+from deltalake.table import TableOptimizer
 from support.demo_inside import inside, world_of
 from support.demo_transport import ADDRESS, DemoTransport, VirtualTime
 from support.lake_truth import SAME, differences, doubled
@@ -31,7 +35,7 @@ from pipelines import local_clock
 from pipelines.client import open_client
 from pipelines.contract import RESOURCES
 from pipelines.errors import ChargelakeError
-from pipelines.lake import Lake, store
+from pipelines.lake import Lake, maintenance, store
 from pipelines.normalise.brackets import decode_leniently
 from pipelines.settings import SyncSettings
 from pipelines.sync import Order
@@ -51,30 +55,36 @@ class Crash(BaseException):
 
 
 class Steps:
-    """Counts the steps of a run and ends it at one of them. last: None lets it live. chance: how a commit ends."""
+    """Counts the steps of a run and ends it at one of them. last: None lets it live. chance: how a commit ends.
 
-    def __init__(self, last=None, chance=None):
+    between: at which step somebody else does what.
+    """
+
+    def __init__(self, last=None, chance=None, between=None):
         self.taken = 0
         self._last = last
         self._chance = chance or random.Random(0)
+        self._between = between or {}
 
     def take(self, *_):
         self.taken += 1
         if self._is_over:
             raise Crash(f"at step {self._last}")
+        if self.taken in self._between:
+            self._between.pop(self.taken)()
 
     @property
     def _is_over(self):
         return self._last is not None and self.taken >= self._last
 
     def commit(self, real, table, *arguments, **options):
+        """What `real` does commits once."""
         self.take()
         log = Path(table.table_uri.removeprefix("file://")) / "_delta_log"
         before = set(log.iterdir())
-        real(table, *arguments, **options)
+        done = real(table, *arguments, **options)
         self.taken += 1
-        if self._is_over:
-            written = set(log.iterdir()) - before
+        if self._is_over and (written := set(log.iterdir()) - before):
             entry = next(file for file in written if file.suffix == ".json")
             checkpoints = [file for file in written if file.suffix == ".parquet"]
             if self._chance.random() < 0.5:
@@ -88,6 +98,7 @@ class Steps:
                 (log / "_last_checkpoint").unlink()
             raise Crash(f"at step {self._last}, within a commit")
         self.take()
+        return done
 
     def make(self, real, *arguments, **options):
         self.take()
@@ -111,12 +122,34 @@ def _at_commits() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _at_steps_of_maintenance(steps: Steps) -> Iterator[None]:
+    """Steps before and after each thing that a maintenance changes; its compaction may lose its entry in the log."""
+
+    def around(real):
+        return lambda *a, **o: steps.make(real, *a, **o)
+
+    real = TableOptimizer.compact
+
+    def compact(optimizer, **options):
+        return steps.commit(lambda table, **o: real(table.optimize, **o), optimizer.table, **options)
+
+    with (
+        patch.object(maintenance, "_claimed", around(maintenance._claimed)),
+        patch.object(TableOptimizer, "compact", compact),
+        patch.object(DeltaTable, "vacuum", around(DeltaTable.vacuum)),
+        patch.object(DeltaTable, "create_checkpoint", around(DeltaTable.create_checkpoint)),
+    ):
+        yield
+
+
 @dataclass
 class Simulation:
     """One tenant and one lake over many nights. kinds: of changes, all where None; faults: names of their kinds.
 
     rate: the share of requests that meet a fault. malformed: the share of served rows in another form; a tenth of it is
-    so for good, until it is mended. pair_rate: how often two syncs run at once.
+    so for good, until it is mended. pair_rate: how often two syncs run at once; maintain_rate: how often the lake is
+    maintained between two runs, and how often during one.
     until: of the last run that came to its end. figures: nights, runs, crashes, requests, rows compared; changed: changes by kind.
     """
 
@@ -131,6 +164,7 @@ class Simulation:
     malformed: float = 0.0
     crash_rate: float = 0.5
     pair_rate: float = 0.0
+    maintain_rate: float = 0.0
     figures: Counter = field(default_factory=Counter)
     changed: Counter = field(default_factory=Counter)
 
@@ -140,6 +174,9 @@ class Simulation:
         self.time = VirtualTime(self.tenant.clock)
         self.until = None
         self._steps_of_a_run = 400
+        self._steps_of_a_maintenance = 50
+        self._between = {}
+        """What somebody else does at which step of the next run."""
 
     def night(self, *, deep=False):
         """A day passes, things happen, and syncs run until one is not killed."""
@@ -150,14 +187,41 @@ class Simulation:
         self._inject(seed=self.chance.getrandbits(30), rate=self.rate, kinds=self.faults)
         self._spoil()
         while self.chance.random() < self.crash_rate:
+            self._somebody_maintains()
             crash_at = self.chance.randint(1, self._steps_of_a_run)
             if self.chance.random() < self.pair_rate:
                 self.run_two(deep=deep, crash_at=crash_at)
             elif self.run(deep=deep, crash_at=crash_at) is not None:
                 break
+        self._somebody_maintains()
         report = self.run_two(deep=deep) if self.chance.random() < self.pair_rate else self.run(deep=deep)
         self._inject()
         return report
+
+    def maintain(self, crash_at=None, chance=None):
+        """Maintain the lake once, to the end or to a step."""
+        steps = Steps(crash_at, chance)
+        self.figures["maintenances"] += 1
+        with _at_steps_of_maintenance(steps):
+            try:
+                for table in maintenance.maintain(str(self.home / "lake")):
+                    self.figures["tables put together"] += table.files_after < table.files_before
+            except Crash:
+                self.figures["maintenances killed"] += 1
+        self._steps_of_a_maintenance = max(steps.taken, 50)
+
+    def _somebody_maintains(self):
+        """Now, or at a step of the next run, if at all."""
+
+        def drawn():
+            dies = self.chance.random() < self.crash_rate
+            crash_at = self.chance.randint(1, self._steps_of_a_maintenance) if dies else None
+            return partial(self.maintain, crash_at, random.Random(self.chance.getrandbits(30)))
+
+        if self.chance.random() < self.maintain_rate:
+            drawn()()
+        if self.chance.random() < self.maintain_rate:
+            self._between[self.chance.randint(1, self._steps_of_a_run)] = drawn()
 
     def settle(self, nights=1):
         """Honest weather: deep runs that see everything, a day apart, and one that has nothing to do."""
@@ -184,7 +248,8 @@ class Simulation:
 
     def _run(self, orders, crashes):
         self.figures["runs"] += len(orders)
-        steps = [Steps(crash_at, random.Random(self.chance.getrandbits(30))) for crash_at in crashes]
+        between, self._between = self._between, {}
+        steps = [Steps(crash_at, random.Random(self.chance.getrandbits(30)), between) for crash_at in crashes]
 
         async def side_by_side():
             syncs = [self._sync(own, order) for own, order in zip(steps, orders, strict=True)]

@@ -76,7 +76,7 @@ def _simulate(order: tuple[int, int, float]) -> Outcome:
         newest_sessions=5,
         faults=ALL_FAULTS if lies else HONEST,
         rate=rate,
-        malformed=0.02,
+        malformed=0.01,
         pair_rate=0.2,
         maintain_rate=0.1,
     )

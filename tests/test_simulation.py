@@ -6,7 +6,7 @@ from support.simulation import ALL_FAULTS, HONEST, Simulation
 
 @pytest.mark.parametrize("seed", [1, 8])
 def test_after_nights_of_faults_and_crashes_the_lake_is_the_tenants(tmp_path, seed):
-    nights = Simulation(seed, tmp_path, users=3, newest_sessions=6, changes=15, rate=0.05)
+    nights = Simulation(seed, tmp_path, users=3, newest_sessions=6, changes=15, rate=0.1, maintain_rate=0.5)
     for _ in range(2):
         nights.night()
     nights.settle()
@@ -15,6 +15,7 @@ def test_after_nights_of_faults_and_crashes_the_lake_is_the_tenants(tmp_path, se
     nights.run(deep=True, until=nights.until)
     assert nights.versions() == before, "a second run at the same moment writes nothing"
     assert nights.figures["crashes"]
+    assert nights.figures["tables put together"]
     assert sum(nights.injected().values()) > 5
     assert len(nights.changed) > 10
 

@@ -18,6 +18,7 @@ from demo.clock import StillClock
 from demo.tenant import Tenant
 from demo.tokens import Credentials
 from demo.world.build import build_world
+from demo.world.small import newest_of_each
 from demo.world.source import read_sessions
 from demo.world.times import Shift
 from demo.world.world import World
@@ -42,6 +43,12 @@ def small_world(sessions: int = 300) -> World:
 def world_of(users: int, newest_sessions: int | None = None) -> World:
     """The world of so many users, who show every kind of thing."""
     return build_world(SHIFT, users=users, newest_sessions=newest_sessions)
+
+
+@cache
+def young_world_of(users: int, newest_sessions: int) -> World:
+    """The same, as if so many sessions of each user were all there ever were: places and people are no older."""
+    return build_world(SHIFT, sources=newest_of_each(SHIFT, read_sessions(), newest_sessions), users=users)
 
 
 @dataclass

@@ -23,7 +23,7 @@ from unittest.mock import patch
 
 from deltalake import DeltaTable
 from deltalake.table import TableOptimizer
-from support.demo_inside import inside, world_of
+from support.demo_inside import inside, young_world_of
 from support.demo_transport import ADDRESS, DemoTransport, VirtualTime
 from support.lake_truth import SAME, differences, doubled
 from support.syncing import api_settings
@@ -170,7 +170,7 @@ class Simulation:
 
     def __post_init__(self):
         self.chance = random.Random(self.seed)
-        self.tenant = inside(world_of(self.users, self.newest_sessions))
+        self.tenant = inside(young_world_of(self.users, self.newest_sessions))
         self.time = VirtualTime(self.tenant.clock)
         self.until = None
         self._steps_of_a_run = 400

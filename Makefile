@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format lock audit bench bench-requests soak clean
+.PHONY: help install demo test test-thorough lint format lock audit bench bench-requests soak clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -25,6 +25,9 @@ demo: .venv/installed ## run the whole pipeline against a demo tenant and show w
 
 test: .venv/installed ## pass all tests
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+test-thorough: .venv/installed ## pass the long tests, too, and properties with ten times the examples: an hour
+	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -m "thorough or not thorough" -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/installed ## check style and types
 	$(BIN)/ruff check .

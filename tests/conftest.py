@@ -15,8 +15,9 @@ for name in [name for name in os.environ if name.startswith(("SMART_CHARGING_", 
     if name not in {"CHARGELAKE_REQUIRE_BROWSER", "CHARGELAKE_RENEW_SNAPSHOTS"}:
         del os.environ[name]
 
-settings.register_profile("any machine", deadline=None)
-settings.load_profile("any machine")
+settings.register_profile("quick", deadline=None, max_examples=30)
+settings.register_profile("thorough", deadline=None, max_examples=300)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 LONGEST_FIRST = (
     "test_warehouse_truth.py",

@@ -301,7 +301,7 @@ def test_only_the_newest_sessions_of_each_user_are_kept():
     ("options", "users", "sessions"),
     [
         ({"copies": 206, "newest_sessions": 5}, 19_982, range(80_000, 100_000)),
-        pytest.param({"copies": 146}, 14_162, range(146 * 6878, 146 * 6878 + 1), marks=pytest.mark.slow),
+        pytest.param({"copies": 146}, 14_162, range(146 * 6878, 146 * 6878 + 1), marks=pytest.mark.thorough),
     ],
 )
 def test_a_large_tenant_starts_soon_and_stays_small(options, users, sessions):

@@ -44,7 +44,6 @@ def test_every_query_of_the_questions_stands_with_its_answer():
     assert len(ANSWERED) == QUESTIONS.count("```sql") == QUESTIONS.count("### ") >= 20
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("question", "sql", "table"), ANSWERED, ids=[title for title, _, _ in ANSWERED])
 def test_a_question_is_answered_as_the_page_says(published, question, sql, table):
     """A row of nothing but dots at the end stands for any number of rows more, a cell of dots for any value."""
@@ -58,7 +57,6 @@ def test_a_question_is_answered_as_the_page_says(published, question, sql, table
         assert line == [HIDDEN if cell == HIDDEN else shown(value) for cell, value in zip(line, row, strict=True)]
 
 
-@pytest.mark.slow
 def test_the_examples_of_the_quick_start_run(published):
     for sql in re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL):
         assert query(sql, file=published)[1]
@@ -66,7 +64,6 @@ def test_the_examples_of_the_quick_start_run(published):
         assert "?" in sql or len(frame(sql, file=published))
 
 
-@pytest.mark.slow
 def test_every_fact_stands_in_the_diagram(published):
     diagram = re.search(r"```mermaid\n(.*?)```", PAGE, re.DOTALL)[1]
     drawn = set(re.findall(r"\b(?:dim|fct|agg)_\w+\b", diagram))
@@ -78,7 +75,6 @@ def test_every_fact_stands_in_the_diagram(published):
     assert {name for name in names if name.startswith(("fct_", "agg_"))} <= drawn
 
 
-@pytest.mark.slow
 def test_the_page_of_tables_is_what_the_published_file_says(published):
     written = (DOCS / "analysts" / "tables.md").read_text()
     assert written == tables_page(published), "renew it: python -m warehouse.tables_page > docs/analysts/tables.md"

@@ -12,7 +12,6 @@ from warehouse.build import build
 from warehouse.publish import publish
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("parsed_project")
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("seed", [1, 2])

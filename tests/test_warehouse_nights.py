@@ -111,7 +111,6 @@ def differing(one: LakeSettings, other: LakeSettings) -> dict[str, int]:
         return found
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("parsed_project", "models_only")
 @pytest.mark.timeout(3600)
 def test_after_some_nights_every_table_is_what_a_full_build_makes(tmp_path):

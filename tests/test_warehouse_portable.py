@@ -77,7 +77,6 @@ def compiled(tmp_path_factory) -> dict[str, str]:
     return found
 
 
-@pytest.mark.slow
 def test_every_query_is_sparks_sql(compiled):
     models = {Path(name).stem for name in compiled}
     assert {path.stem for path in (PROJECT_FOLDER / "models").rglob("*.sql")} <= models

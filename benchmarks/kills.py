@@ -1,10 +1,12 @@
-"""Nights of real processes: `chargelake sync` against a demo tenant on sockets, killed with SIGKILL at random instants.
+"""Nights of real processes: the command against a demo tenant on sockets, killed with SIGKILL at random instants.
 
-    python -m benchmarks.kills --nights 8 --kills 3
+    python -m benchmarks.kills --nights 24 --kills 3
 
-Each night things happen, answers go wrong and rows come in other forms; the command is started and killed `--kills`
-times, anywhere within what the last whole run took, and then left alone. After two deep runs in good weather every
-table is compared with the tenant's truth by key and column, and one more run must write nothing.
+Each night things happen, answers go wrong and rows come in other forms; `chargelake sync` is started and killed
+`--kills` times, anywhere within what the last whole run took, and then left alone. Every other night a maintenance is
+killed, every sixth a build and a publishing as well, and then left alone; whatever is killed, the published file must
+be whole. After two deep runs in good weather every table is compared with the tenant's truth by key and column, the
+published sessions and users are compared by key, and one more run must write nothing.
 A seed gives the same changes and the same plan of faults, but not the same instants of death.
 Does not belong here: deaths that can be replayed (soak.py).
 """
@@ -25,14 +27,17 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
 
+import duckdb
 from support.demo import RunningTenant, running_tenant
 from support.lake_truth import SAME, differences, doubled
 
 from demo.truth import TRUE_TABLES
 from pipelines.contract import RESOURCES
 from pipelines.lake import Lake
+from warehouse.project import model_tables
 
 SETTINGS = {"CHARGELAKE_MAX_REQUESTS_PER_SECOND": "100000", "CHARGELAKE_DEEP_CORRECTION_DAYS": "150"}
+FIRST_GUESS_SECONDS = 4.0
 FINE = {0, 3}
 """Exit codes of a run that came to its end."""
 
@@ -45,8 +50,8 @@ class Nights:
         self._tenant = tenant
         self._home = home
         self._chance = random.Random(seed)
-        self._seconds = 4.0
-        """What the last run took that was left alone."""
+        self._seconds: dict[str, float] = {}
+        """What the last run of each kind took that was left alone."""
 
     def night(self, kills: int, rate: float, *, deep: bool) -> None:
         self.figures["nights"] += 1
@@ -54,10 +59,25 @@ class Nights:
         self.figures["changes"] += len(self._tenant.evolve(self._chance.getrandbits(30), changes=15))
         self._tenant.faults(self._chance.getrandbits(30), rate=rate, slow_seconds=0.1)
         self._tenant.malformed(self._chance.getrandbits(30), rate=0.01, permanent=0.001)
+        sync = ("sync", "--deep") if deep else ("sync",)
         for _ in range(kills):
-            self._killed(deep=deep)
-        if self.run(deep=deep) not in FINE:
+            self._killed(*sync)
+        if self.run(*sync) not in FINE:
             self.figures["failed runs"] += 1
+        if self.figures["nights"] % 2 == 0:
+            self._killed("maintain")
+            assert self.run("maintain") == 0
+        if self.figures["nights"] % 6 == 0:
+            self.publish(kills=1)
+
+    def publish(self, kills: int = 0) -> None:
+        """Build and publish; before that, die so many times at each."""
+        for verb in ("build", "publish"):
+            for _ in range(kills):
+                self._killed(verb)
+                self._look()
+            assert self.run(verb) == 0
+            self._look()
 
     def settle(self) -> None:
         self._tenant.faults()
@@ -65,13 +85,13 @@ class Nights:
         self._tenant.mend()
         for _ in range(2):
             self._tenant.advance(hours=24)
-            assert self.run(deep=True) in FINE
+            assert self.run("sync", "--deep") in FINE
 
-    def run(self, *arguments: str, deep: bool = False) -> int:
+    def run(self, *arguments: str) -> int:
         begun = time.monotonic()
-        code = self._start(*arguments, deep=deep).wait(300)
-        self._seconds = time.monotonic() - begun
-        self.figures["runs"] += 1
+        code = self._start(*arguments).wait(600)
+        self._seconds[arguments[0]] = time.monotonic() - begun
+        self.figures[f"runs of {arguments[0]}"] += 1
         return code
 
     def wrong(self) -> list[str]:
@@ -95,30 +115,59 @@ class Nights:
         ends = [record["window_until"] for record in Lake(str(self._home / "lake")).runs().rows()]
         return max(ends).isoformat()
 
-    def _killed(self, *, deep: bool) -> None:
-        process = self._start(deep=deep)
-        try:
-            process.wait(self._chance.uniform(0.1, self._seconds))
-            self.figures["too fast to be killed"] += 1
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            self.figures["kills"] += 1
-        self.figures["runs"] += 1
+    def wrong_in_published(self) -> list[str]:
+        """Tables of the published file that do not have the tenant's keys."""
+        found = []
+        for table, key, name in (("fct_sessions", "session_id", "sessions"), ("dim_users", "user_id", "users")):
+            living = "" if name == "sessions" else "where not is_deleted"
+            with duckdb.connect(str(self._published.resolve()), read_only=True) as connection:
+                rows = connection.execute(f"select {key}::varchar from marts.{table} {living}").fetchall()
+            truth = sorted(row["id"] for row in self._tenant.truth(name))
+            if sorted(row[0] for row in rows) != truth:
+                found.append(f"published {table}: {len(rows)} rows, expected the {len(truth)} keys of the tenant")
+        return found
 
-    def _start(self, *arguments: str, deep: bool) -> subprocess.Popen[bytes]:
+    @property
+    def _published(self) -> Path:
+        return self._home / "warehouse" / "current.duckdb"
+
+    def _look(self) -> None:
+        """Read all that is published, as whoever comes now would."""
+        if not self._published.exists():
+            return
+        with duckdb.connect(str(self._published.resolve()), read_only=True) as connection:
+            tables = connection.execute(
+                "select schema_name || '.' || table_name from duckdb_tables() where schema_name in ('marts', 'ops')"
+            ).fetchall()
+            assert len(tables) == len(model_tables("marts", "ops"))
+            for (table,) in tables:
+                connection.execute(f"select * from {table}").fetchall()
+        self.figures["looks at the published file"] += 1
+
+    def _killed(self, *arguments: str) -> None:
+        process = self._start(*arguments)
+        try:
+            process.wait(self._chance.uniform(0.1, self._seconds.get(arguments[0], FIRST_GUESS_SECONDS)))
+            self.figures[f"{arguments[0]} too fast to be killed"] += 1
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            self.figures[f"kills of {arguments[0]}"] += 1
+
+    def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-m", "pipelines.cli", "sync", *arguments, *(["--deep"] if deep else [])],
+            [sys.executable, "-m", "pipelines.cli", *arguments],
             env=os.environ | self._tenant.env | SETTINGS | {"CHARGELAKE_HOME": str(self._home)},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
 
 
 def main() -> None:
     """Run the nights, and say what was seen."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("--nights", type=int, default=8)
+    parser.add_argument("--nights", type=int, default=24)
     parser.add_argument("--kills", type=int, default=3, help="of each night")
     parser.add_argument("--rate", type=float, default=0.03, help="share of requests that meet a fault")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(31))
@@ -131,8 +180,9 @@ def main() -> None:
                 nights.night(options.kills, options.rate, deep=number % 4 == 3)
             nights.figures.update({f"fault {kind}": number for kind, number in tenant.injected().items()})
             nights.settle()
-            wrong, before = nights.wrong(), nights.versions()
-            nights.run("--until", nights.until(), deep=True)
+            nights.publish()
+            wrong, before = nights.wrong() + nights.wrong_in_published(), nights.versions()
+            nights.run("sync", "--deep", "--until", nights.until())
             wrong += [
                 f"{name}: written again" for name, version in nights.versions().items() if version != before[name]
             ]

@@ -5,7 +5,7 @@
 
 Nights run in this process against the demo tenant's own code, over a transport instead of a socket. Told is each month:
 processor seconds of a night (median of its last week), files, commits and bytes of the lake. At the end a second lake
-is pulled anew from the same tenant and lives for a week; then both have a few nights in turn. So the ratio at the end
+is pulled anew from the same tenant and lives for a week; then both have forty nights in turn. So the ratio at the end
 is that of the lakes' histories alone: the tenant is the same.
 
 So that a week is over for Delta, too, what its log and the disk tell of the past is set a week earlier each week.
@@ -48,6 +48,8 @@ from pipelines.sync.run import sync_with
 TABLES = (*LISTS, "financials", "session_tariffs")
 """Lists, and what hangs under users and under sessions; the others would say the same and take most of the time."""
 WEEK_SECONDS = 7 * 86_400
+SETTLING, ROUNDS = 6, 40
+"""Nights at the end, in turn: those that are not counted, and those that are."""
 MEMORY = Path("/dev/shm")
 
 
@@ -121,11 +123,11 @@ def _compare(tenant: SmallTenant, year: Path, anew: Path) -> None:
     tenant.night(anew, deep=True)
     _maintained(anew)
     rounds = []
-    for number in range(14):
+    for number in range(ROUNDS + SETTLING):
         tenant.pass_a_day()
         homes = (year, anew) if number % 2 else (anew, year)
         taken = {home: tenant.night(home) for home in homes}
-        if number >= 6:
+        if number >= SETTLING:
             rounds.append((taken[year], taken[anew]))
     ratios = [old / new for old, new in rounds]
     print(f"old lake: {statistics.median(old for old, _ in rounds):.3f} s, a week old: ", end="")

@@ -10,6 +10,11 @@ from hypothesis import settings
 from support.demo_warehouse import DemoWarehouse, make_demo_warehouse
 from support.parsed_project import MODELS_ONLY, VARIABLE, parse_project, parsed_file
 from support.shared import made_once
+from support.warm_dbt import WarmDbt
+
+from pipelines.settings import LakeSettings
+from warehouse.files import private_folder
+from warehouse.project import process_environment, target_folder
 
 for name in [name for name in os.environ if name.startswith(("SMART_CHARGING_", "CHARGELAKE_"))]:
     if name not in {"CHARGELAKE_REQUIRE_BROWSER", "CHARGELAKE_RENEW_SNAPSHOTS"}:
@@ -60,7 +65,11 @@ def parsed_project(tmp_path_factory):
     home = made_once(tmp_path_factory, "parsed-project", parse_project)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(VARIABLE, str(parsed_file(home)))
+        own = LakeSettings(home=tmp_path_factory.mktemp("warm-dbt"))
+        dbt = WarmDbt(process_environment(own), private_folder(target_folder(own)))
+        patch.setattr("warehouse.dbt.subprocess", dbt)
         yield
+        dbt.close()
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,8 @@ from support.lake_data import Lake, at, run_record
 from test_warehouse_build import rows_of
 
 from pipelines.settings import LakeSettings
-from warehouse.build import build
+from warehouse.build import prepare
+from warehouse.dbt import run_dbt
 
 FIRST, SECOND, THIRD = at("2026-11-01T00:30"), at("2026-11-02T00:30"), at("2026-11-03T00:30")
 USER, CAR, PERSON = (f"{number:08x}-0000-4000-8000-000000000000" for number in (1, 2, 3))
@@ -65,7 +66,14 @@ def settings(tmp_path_factory):
         THIRD,
     )
     found = LakeSettings(home=home)
-    assert not build(found).warnings
+    prepare(found)
+    built = ("+ops", "+dim_users", "+dim_vehicles", "+stg_vehicle_states")
+    tests = {
+        node.status
+        for node in run_dbt(found, "build", "--indirect-selection", "cautious", "--select", *built)
+        if node.kind == "test"
+    }
+    assert tests == {"pass"}
     return found
 
 

@@ -133,10 +133,8 @@ def test_after_some_nights_every_table_is_what_a_full_build_makes(tmp_path):
     one_night(lake, tenant, chance, at("2026-11-04T00:30"))
     with obstructed(kept, "marts.agg_daily_kpis"), pytest.raises(WarehouseError, match="agg_daily_kpis failed"):
         build(kept)
-    one_night(lake, tenant, chance, at("2026-11-05T00:30"))
-    rewrite(lake, chance)
-    assert not build(kept).is_full
     one_night(lake, tenant, chance, at("2026-11-12T00:30"))
+    rewrite(lake, chance)
     assert not build(kept).is_full
 
     fresh = LakeSettings(home=tmp_path / "fresh", lake=lake.root)

@@ -8,13 +8,15 @@ from decimal import Decimal
 
 import duckdb
 import pytest
+from support.build_file import build_models
 from support.lake_data import Lake, Row, Tenant, at, expected_sessions, first_night, run_record
 from support.lake_tariffs import expected_plug_ins
 
 from pipelines.settings import LakeSettings
-from warehouse.build import BuildReport, build
 
-pytestmark = pytest.mark.usefixtures("parsed_project", "models_only")
+pytestmark = pytest.mark.usefixtures("parsed_project")
+
+MODELS = ("fct_sessions", "fct_plug_ins", "fct_incomplete_sessions")
 
 READ = at("2026-11-01T00:40")
 
@@ -103,9 +105,10 @@ def data(tmp_path_factory) -> tuple[Lake, Tenant]:
 
 
 @pytest.fixture(scope="module")
-def night(data) -> tuple[LakeSettings, BuildReport]:
+def night(data) -> LakeSettings:
     settings = LakeSettings(home=data[0].root.removesuffix("/lake"))
-    return settings, build(settings)
+    build_models(settings, *MODELS)
+    return settings
 
 
 def current_sessions(lake: Lake) -> list[Row]:
@@ -113,7 +116,7 @@ def current_sessions(lake: Lake) -> list[Row]:
 
 
 def test_sessions_of_one_plug_in_are_found(night, data):
-    built = {tuple(row["session_ids"]) for row in rows_of(night[0], "marts.fct_plug_ins")}
+    built = {tuple(row["session_ids"]) for row in rows_of(night, "marts.fct_plug_ins")}
     assert built == expected_plug_ins(current_sessions(data[0]))
     lengths = [len(ids) for ids in built]
     assert sum(lengths) == len(current_sessions(data[0]))
@@ -122,9 +125,9 @@ def test_sessions_of_one_plug_in_are_found(night, data):
 
 
 def test_figures_of_a_plug_in_are_those_of_its_sessions(night):
-    facts = {row["session_id"]: row for row in rows_of(night[0], "marts.fct_sessions")}
+    facts = {row["session_id"]: row for row in rows_of(night, "marts.fct_sessions")}
     mixed = 0
-    for plug_in in rows_of(night[0], "marts.fct_plug_ins"):
+    for plug_in in rows_of(night, "marts.fct_plug_ins"):
         rows = [facts[key] for key in plug_in["session_ids"]]
         first = rows[0]
         assert plug_in["plug_in_id"] == first["session_id"]
@@ -154,7 +157,7 @@ def test_figures_of_a_plug_in_are_those_of_its_sessions(night):
 
 
 def test_what_follows_a_forced_end_says_so(night, data):
-    built = {row["session_id"]: row for row in rows_of(night[0], "marts.fct_sessions")}
+    built = {row["session_id"]: row for row in rows_of(night, "marts.fct_sessions")}
     assert built == expected_sessions(data[0], known_until=at("2026-11-01"))
     assert sum(row["unmanaged_reason"] == "after_forced_end" for row in built.values()) > 20
 
@@ -182,7 +185,7 @@ def test_incomplete_sessions_are_listed_with_their_problem(night, data):
             ),
         }
         expected |= {(row["id"], problem) for problem, is_there in problems.items() if is_there}
-    built = [(row["session_id"], row["problem"]) for row in rows_of(night[0], "marts.fct_incomplete_sessions")]
+    built = [(row["session_id"], row["problem"]) for row in rows_of(night, "marts.fct_incomplete_sessions")]
     assert len(built) == len(set(built))
     assert set(built) == expected
     assert {problem for _, problem in built} == {
@@ -196,7 +199,7 @@ def test_incomplete_sessions_are_listed_with_their_problem(night, data):
 
 def test_follow_ups_are_right_again_when_the_forced_end_changes(night, data, tmp_path):
     """Corrected, moved, deleted and erased forced ends, and one that becomes forced, weeks after the sessions."""
-    shutil.copytree(night[0].home, tmp_path / "kept")
+    shutil.copytree(night.home, tmp_path / "kept")
     lake, tenant = copy.deepcopy(data)
     lake.root = str(tmp_path / "kept" / "lake")
     kept = LakeSettings(home=tmp_path / "kept")
@@ -227,13 +230,13 @@ def test_follow_ups_are_right_again_when_the_forced_end_changes(night, data, tmp
     )
     lake.append("sessions", [follow_up(tenant, quiet, 30, is_managed=False)], read)
     lake.append("_runs", [run_record(at("2026-11-08"))], read)
-    assert not build(kept).is_full
+    assert not build_models(kept, *MODELS)
     lake.append("sessions", [content(quiet) | {"status": "ForceEnded"}], at("2026-11-09"))
-    assert not build(kept).is_full
+    assert not build_models(kept, *MODELS)
 
     fresh = LakeSettings(home=tmp_path / "fresh", lake=lake.root)
-    assert build(fresh).is_full
-    for table in ("fct_sessions", "fct_plug_ins", "fct_incomplete_sessions"):
+    assert build_models(fresh, *MODELS)
+    for table in MODELS:
         kept_rows, fresh_rows = (sorted(map(repr, rows_of(home, f"marts.{table}"))) for home in (kept, fresh))
         assert kept_rows == fresh_rows
     built = {row["session_id"]: row for row in rows_of(kept, "marts.fct_sessions")}

@@ -177,6 +177,7 @@ def test_chargers_and_readings(night):
     assert rows_of(night[0], "select * from staging.stg_dynamic_tariffs where not is_deleted")
 
 
+@pytest.mark.thorough
 def test_incremental_equals_full_when_prices_cars_and_settings_change(night, data, tmp_path):
     shutil.copytree(night[0].home, tmp_path / "kept")
     lake, tenant = copy.deepcopy(data)

@@ -10,15 +10,17 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from support.build_file import build_models, run_models
 from support.lake_data import Lake, Tenant, at, run_record
 from support.lake_money import content, current
 from support.lake_solar import HOUR, expected_days, expected_intervals, production, solar_sessions
 
 from pipelines.settings import LakeSettings
-from warehouse.build import build, prepare, record
-from warehouse.dbt import run_dbt
+from warehouse.build import prepare
 
-pytestmark = pytest.mark.usefixtures("parsed_project", "models_only")
+pytestmark = pytest.mark.usefixtures("parsed_project")
+
+MODELS = ("fct_solar_energy", "agg_daily_solar", "agg_monthly_solar")
 
 FIRST, SECOND = at("2026-11-01"), at("2026-11-08")
 WINDOWS = [(at("2026-03-25"), at("2026-04-02")), (at("2026-10-22"), at("2026-11-01"))]
@@ -87,7 +89,7 @@ def data(home) -> tuple[Lake, Tenant]:
 def night(home, data) -> tuple[LakeSettings, Lake]:
     """The first night, built; tests of this module read it and write nothing."""
     settings = LakeSettings(home=home)
-    build(settings)
+    build_models(settings, *MODELS)
     return settings, data[0]
 
 
@@ -148,17 +150,16 @@ def test_incremental_is_what_a_full_build_makes(night, data, home, tmp_path):
     assert not prepare(kept).is_full
     expected = expected_intervals(lake, SECOND)
     lake.append("solar_energy", [row | {"energy": 2.5} for row in rows[100:130]], read + timedelta(hours=1))
-    run_dbt(kept, "build")
-    record(kept)
+    run_models(kept, *MODELS)
     assert by_key(kept, "marts.fct_solar_energy", "charging_location_id", "started_at") == expected
 
     victim = tenant.locations[3]["id"]
     lake.erase("solar_energy", f"charging_location_id = '{victim}'", lambda row: row["charging_location_id"] == victim)
     lake.compact("solar_energy")
-    assert not build(kept).is_full
+    assert not build_models(kept, *MODELS)
     fresh = LakeSettings(home=tmp_path / "fresh", lake=lake.root)
-    assert build(fresh).is_full
-    for table in ("fct_solar_energy", "agg_daily_solar", "agg_monthly_solar"):
+    assert build_models(fresh, *MODELS)
+    for table in MODELS:
         ours, theirs = (sorted(map(repr, rows_of(settings, f"marts.{table}"))) for settings in (kept, fresh))
         assert ours == theirs, table
     facts = expected_intervals(lake, SECOND)

@@ -8,13 +8,14 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pytest
 from dateutil.easter import easter
+from support.build_file import build_models
 from support.lake_data import Lake, Tenant, at
 from support.lake_priced import PRICE_ZONES, priced_night
 from support.lake_tariff_rows import interval, layers, tariff_rows
 from support.lake_tariffs import public_holidays
 
 from pipelines.settings import LakeSettings
-from warehouse.build import BuildReport, build, prepare
+from warehouse.build import prepare
 from warehouse.dbt import run_dbt
 
 pytestmark = pytest.mark.usefixtures("parsed_project")
@@ -33,15 +34,16 @@ def data(tmp_path_factory) -> tuple[Lake, Tenant]:
 
 
 @pytest.fixture(scope="module")
-def night(data) -> tuple[LakeSettings, BuildReport]:
+def night(data) -> LakeSettings:
     settings = LakeSettings(home=data[0].root.removesuffix("/lake"))
-    return settings, build(settings)
+    build_models(settings, "dim_tariffs", "dim_tariff_intervals", "dim_public_holidays", "dim_utc_offsets")
+    return settings
 
 
 def test_tariffs_hold_from_when_they_were_seen_and_never_two_at_once(night, data):
     tenant = data[1]
     rows = defaultdict(list)
-    for row in rows_of(night[0], "select * from marts.dim_tariffs order by valid_from"):
+    for row in rows_of(night, "select * from marts.dim_tariffs order by valid_from"):
         rows[row["charging_location_id"]].append(row)
     first, second = rows[tenant.locations[0]["id"]]
     assert (first["valid_from"], first["valid_until"]) == (at("2025-02-01"), at("2026-06-15T13:17:23"))
@@ -74,7 +76,7 @@ def test_weekly_intervals(night, data):
     def intervals(number: int, day: int, *, holiday: bool = False) -> list[tuple]:
         return [
             (row["start_minute"], row["end_minute"], row["tariff_type"], row["price_per_kwh"])
-            for row in rows_of(night[0], "select * from marts.dim_tariff_intervals order by start_minute")
+            for row in rows_of(night, "select * from marts.dim_tariff_intervals order by start_minute")
             if row["charging_location_id"] == data[1].locations[number]["id"]
             and (row["day_of_week"], row["is_holiday"]) == (day, holiday)
             and row["valid_from"] == at("2025-02-01")
@@ -115,9 +117,7 @@ def test_odd_intervals_warn_and_do_not_stop_the_build(tmp_path):
 
 
 def test_public_holidays_are_those_of_the_calendar(night):
-    built = {
-        (row["country"], row["holiday_date"]) for row in rows_of(night[0], "select * from marts.dim_public_holidays")
-    }
+    built = {(row["country"], row["holiday_date"]) for row in rows_of(night, "select * from marts.dim_public_holidays")}
     assert built == public_holidays()
     for year in range(2015, 2036):
         monday = easter(year) + timedelta(days=1)
@@ -127,14 +127,14 @@ def test_public_holidays_are_those_of_the_calendar(night):
         assert ("NO", date(year, 5, 17)) in built
         assert ("NO", easter(year) - timedelta(days=3)) in built
         assert ("NL", date(year, 4, 27)) in built or date(year, 4, 27).isoweekday() == 7
-    zones = {row["country"] for row in rows_of(night[0], "select distinct country from reference.time_zones")}
+    zones = {row["country"] for row in rows_of(night, "select distinct country from reference.time_zones")}
     assert {country for country, _ in built} == zones
 
 
 def test_offsets_are_those_of_the_calendar(night):
     """On both sides of every change of the clocks."""
     spans = defaultdict(list)
-    for row in rows_of(night[0], "select * from marts.dim_utc_offsets order by valid_from"):
+    for row in rows_of(night, "select * from marts.dim_utc_offsets order by valid_from"):
         spans[row["time_zone"]].append(row)
     assert spans.keys() == {*PRICE_ZONES.values()}
     for zone, rows in spans.items():

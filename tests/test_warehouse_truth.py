@@ -77,7 +77,7 @@ def told_by(tenant: FullTenant) -> Told:
 
 def of_other(home: Path, nights: int) -> Pulled:
     """Eight months, in which clocks changed twice; addresses in three countries, money in three currencies."""
-    tenant, settings = full(3, users=30, sessions=300, days=240), LakeSettings(home=home)
+    tenant, settings = full(3, users=14, sessions=150, days=240), LakeSettings(home=home)
     for night in range(nights + 1):
         if night:
             tenant.night(random.Random(night))
@@ -91,9 +91,10 @@ def of_other(home: Path, nights: int) -> Pulled:
 
 
 NIGHTS_OF_OTHER = {"other": 0, "nights later": 3}
+LATER = pytest.param("nights later", marks=pytest.mark.thorough)
 
 
-@pytest.fixture(scope="module", params=["demo", *NIGHTS_OF_OTHER])
+@pytest.fixture(scope="module", params=["demo", "other", LATER])
 def pulled(request, tmp_path_factory) -> Pulled:
     if request.param == "demo":
         return of_demo(request.getfixturevalue("demo_warehouse"))

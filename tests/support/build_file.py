@@ -1,4 +1,4 @@
-"""A finished build file without a run of dbt, and one that dbt cannot finish."""
+"""A finished build file without a run of dbt, one of some models only, and one that dbt cannot finish."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import duckdb
 
 from pipelines.settings import LakeSettings
+from warehouse.build import prepare
+from warehouse.dbt import run_dbt
 
 PERSON = "gunhildur.personal@mail.invalid"
 
@@ -24,6 +26,21 @@ def finish_build(settings: LakeSettings, generation: int, rows: int = 5000) -> N
         connection.execute(f"create table personal.users as select '{PERSON}' as email")
         connection.execute("comment on table marts.a is 'What the person''s a is'")
         connection.execute("comment on column marts.a.i is 'Count, kWh'")
+
+
+def build_models(settings: LakeSettings, *models: str) -> bool:
+    """Bring these models, and what they are made of, up to the lake, without dbt's tests. Returns whether from nothing.
+
+    For what is judged by other means than a whole build, which takes many times as long.
+    """
+    is_full = prepare(settings).is_full
+    run_models(settings, *models)
+    return is_full
+
+
+def run_models(settings: LakeSettings, *models: str) -> None:
+    """The same on what was prepared before."""
+    run_dbt(settings, "build", "--exclude-resource-type", "test", "--select", *(f"+{model}" for model in models))
 
 
 @contextmanager

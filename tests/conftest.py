@@ -61,15 +61,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def parsed_project(tmp_path_factory):
-    """For files that build models."""
+    """For files that run dbt as users do."""
     home = made_once(tmp_path_factory, "parsed-project", parse_project)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(VARIABLE, str(parsed_file(home)))
-        own = LakeSettings(home=tmp_path_factory.mktemp("warm-dbt"))
-        dbt = WarmDbt(process_environment(own), private_folder(target_folder(own)))
-        patch.setattr("warehouse.dbt.subprocess", dbt)
         yield
-        dbt.close()
+
+
+@pytest.fixture(scope="session")
+def _loaded_dbt(tmp_path_factory, parsed_project):
+    own = LakeSettings(home=tmp_path_factory.mktemp("loaded-dbt"))
+    dbt = WarmDbt(process_environment(own), private_folder(target_folder(own)))
+    yield dbt
+    dbt.close()
+
+
+@pytest.fixture(scope="module")
+def warm_dbt(_loaded_dbt):
+    """For files that build models: their dbt is loaded and has parsed the project."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("warehouse.dbt.subprocess", _loaded_dbt)
+        yield
 
 
 @pytest.fixture(scope="session")

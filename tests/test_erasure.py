@@ -252,7 +252,7 @@ def test_what_is_no_id_is_refused(tmp_path, arguments):
     assert not (tmp_path / "lake").exists()
 
 
-def test_what_was_built_and_recorded_forgets_too(tmp_path, tenant, person, pulled, secrets, parsed_project):
+def test_what_was_built_and_recorded_forgets_too(tmp_path, tenant, person, pulled, secrets, warm_dbt):
     """Build database, generations and dbt's artefacts; of Dagster's records that anything names the person."""
     home = tmp_path / "home"
     shutil.copytree(pulled, home)

@@ -37,7 +37,7 @@ from warehouse.dbt import manifest_file, run_dbt
 from warehouse.project import dbt_folder, model_tables
 from warehouse.publish import PublishReport, publish
 
-pytestmark = pytest.mark.usefixtures("parsed_project")
+pytestmark = pytest.mark.usefixtures("warm_dbt")
 
 MODELLED = ("staging", "marts", "ops", "personal")
 

@@ -14,7 +14,7 @@ FIRST, SECOND, THIRD = at("2026-11-01T00:30"), at("2026-11-02T00:30"), at("2026-
 USER, CAR, PERSON = (f"{number:08x}-0000-4000-8000-000000000000" for number in (1, 2, 3))
 
 
-pytestmark = pytest.mark.usefixtures("parsed_project")
+pytestmark = pytest.mark.usefixtures("warm_dbt")
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from warehouse.publish import publish
 FIRST, SECOND = "2026-10-31T00:30", "2026-11-01T00:30"
 
 
-@pytest.mark.usefixtures("parsed_project")
+@pytest.mark.usefixtures("warm_dbt")
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.thorough)])
 def test_builds_are_green_whatever_a_tenant_sends(tmp_path, seed, monkeypatch):

@@ -30,7 +30,7 @@ from warehouse.build import BuildReport, build, prepare
 from warehouse.dbt import run_dbt
 from warehouse.project import PROJECT_FOLDER
 
-pytestmark = pytest.mark.usefixtures("parsed_project")
+pytestmark = pytest.mark.usefixtures("warm_dbt")
 
 FIRST, SECOND = at("2026-11-01"), at("2026-11-08")
 MODELS = (

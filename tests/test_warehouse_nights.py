@@ -111,7 +111,7 @@ def differing(one: LakeSettings, other: LakeSettings) -> dict[str, int]:
         return found
 
 
-@pytest.mark.usefixtures("parsed_project", "models_only")
+@pytest.mark.usefixtures("warm_dbt", "models_only")
 @pytest.mark.timeout(3600)
 def test_after_some_nights_every_table_is_what_a_full_build_makes(tmp_path):
     chance = random.Random(1)

@@ -14,7 +14,7 @@ from support.lake_tariffs import expected_plug_ins
 
 from pipelines.settings import LakeSettings
 
-pytestmark = pytest.mark.usefixtures("parsed_project")
+pytestmark = pytest.mark.usefixtures("warm_dbt")
 
 MODELS = ("fct_sessions", "fct_plug_ins", "fct_incomplete_sessions")
 

@@ -1,7 +1,7 @@
 """The models' SQL means the same to Spark: what engines spell differently stands in dispatch macros, in both spellings.
 
 The project is compiled once more with every `spark__` form in the place of its `duckdb__` one, and what comes out is read
-as Spark's SQL: every query of every model and test, for a first build and for a later one.
+as Spark's SQL: every query of every model and test, and those that are others in a later build.
 """
 
 from __future__ import annotations
@@ -14,15 +14,18 @@ import pytest
 import sqlglot
 from sqlglot import exp
 from sqlglot.tokens import TokenType
-from support.parsed_project import MODELS_ONLY
+from support.build_file import build_models
+from support.parsed_project import VARIABLE
 
 import warehouse.dbt
 from pipelines.settings import LakeSettings
-from warehouse.build import build, prepare
+from warehouse.build import prepare
 from warehouse.dbt import run_dbt
 from warehouse.project import PROJECT_FOLDER, project_files, target_folder
 
 MACROS = "\n".join(path.read_text() for path in sorted((PROJECT_FOLDER / "macros").glob("*.sql")))
+INCREMENTAL = "config.materialized:incremental"
+"""Models whose SQL is another one for a later build."""
 SPARKS_OWN = {"timestamp_millis", "make_dt_interval"}
 """Functions of Spark that the parser does not know."""
 SPELT_ALIKE = (
@@ -62,17 +65,17 @@ def compiled(tmp_path_factory) -> dict[str, str]:
     first, later = (LakeSettings(home=tmp_path_factory.mktemp(name)) for name in ("first", "later"))
     prepare(first)
     found = {}
+    build_models(later, INCREMENTAL)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setenv(*MODELS_ONLY)
-        build(later)
-        patched.undo()
         own = warehouse.dbt.process_environment
         patched.setattr(
             warehouse.dbt, "process_environment", lambda settings: own(settings) | {"DBT_PROJECT_DIR": str(project)}
         )
-        for name, settings in (("first", first), ("later", later)):
-            run_dbt(settings, "compile")
+        for name, settings, some in (("first", first, ()), ("later", later, ("--select", INCREMENTAL))):
             root = target_folder(settings) / "compiled" / "chargelake"
+            shutil.rmtree(root, ignore_errors=True)
+            run_dbt(settings, "compile", *some)
+            patched.setenv(VARIABLE, str(target_folder(settings) / "partial_parse.msgpack"))
             found |= {f"{name}: {path.relative_to(root)}": path.read_text() for path in root.rglob("*.sql")}
     return found
 

@@ -20,7 +20,7 @@ from warehouse.project import model_tables
 from warehouse.publish import publish
 from warehouse.query import frame, query
 
-pytestmark = pytest.mark.usefixtures("parsed_project", "models_only")
+pytestmark = pytest.mark.usefixtures("warm_dbt", "models_only")
 
 
 def rows_of(settings: LakeSettings, sql: str) -> list[dict]:

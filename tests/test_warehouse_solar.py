@@ -18,7 +18,7 @@ from support.lake_solar import HOUR, expected_days, expected_intervals, producti
 from pipelines.settings import LakeSettings
 from warehouse.build import prepare
 
-pytestmark = pytest.mark.usefixtures("parsed_project")
+pytestmark = pytest.mark.usefixtures("warm_dbt")
 
 MODELS = ("fct_solar_energy", "agg_daily_solar", "agg_monthly_solar")
 

@@ -18,7 +18,7 @@ from pipelines.settings import LakeSettings
 from warehouse.build import prepare
 from warehouse.dbt import run_dbt
 
-pytestmark = pytest.mark.usefixtures("parsed_project")
+pytestmark = pytest.mark.usefixtures("warm_dbt")
 
 
 def rows_of(settings: LakeSettings, sql: str) -> list[dict]:

@@ -48,7 +48,7 @@ LISTS = ("users", "vehicles", "charging_locations", "sessions")
 CLOCKS_CHANGE = (at("2026-03-29T01:00"), at("2026-10-25T01:00"), at("2025-10-26T01:00"))
 CENT = Decimal("0.005")
 
-pytestmark = [pytest.mark.usefixtures("parsed_project"), pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.usefixtures("warm_dbt"), pytest.mark.timeout(3600)]
 
 
 @dataclass

@@ -75,7 +75,7 @@ def requests_of(tenant):
 def nights(tmp_path_factory):
     """Killed in the middle of its sync; whole; a day later."""
     home = tmp_path_factory.mktemp("home")
-    with running_tenant(users=10, newest_sessions=10) as tenant, pytest.MonkeyPatch.context() as patch:
+    with running_tenant(users=5, newest_sessions=10) as tenant, pytest.MonkeyPatch.context() as patch:
         for name, value in (tenant.env | FAST | {"CHARGELAKE_HOME": str(home)}).items():
             patch.setenv(name, value)
         before = os.umask(0o077)
@@ -239,7 +239,7 @@ def test_telemetry_is_off(instance):
 
 
 def test_an_interrupted_night_says_so_and_leaves_nothing_behind(nights, instance):
-    with pytest.MonkeyPatch.context() as patch, running_tenant(users=10, newest_sessions=10) as tenant:
+    with pytest.MonkeyPatch.context() as patch, running_tenant(users=5, newest_sessions=10) as tenant:
         for name, value in (tenant.env | FAST | {"CHARGELAKE_HOME": str(nights.home)}).items():
             patch.setenv(name, value)
         with start_night() as night:

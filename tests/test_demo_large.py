@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -72,7 +73,7 @@ def anonymous(item: dict[str, Any]) -> str:
 
 def without_ids(item: dict[str, Any], *, hours_early: int = 0) -> str:
     """An item without ids, its moments so many hours earlier."""
-    text = UUID.sub("", json.dumps(item, sort_keys=True))
+    text = UUID.sub("", msgspec.json.encode(item, order="sorted").decode())
     return MOMENT.sub(lambda match: moved(match.group(), hours_early), text) if hours_early else text
 
 

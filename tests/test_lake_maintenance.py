@@ -313,7 +313,7 @@ def test_two_maintenances_beside_a_sync_neither_lose_nor_double(tmp_path):
 steps = st.lists(st.sampled_from(["append", "append", "compact", "erase", "read"]), min_size=2, max_size=10)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(steps=steps)
 def test_a_build_reads_what_is_new_and_nothing_that_was_only_put_together(steps):
     """Against a model that knows which rows are in which file, and which of them were read."""

@@ -299,10 +299,10 @@ def test_a_kill_at_any_instant_of_a_maintenance_changes_nothing(tmp_path):
 
 
 def test_two_maintenances_beside_a_sync_neither_lose_nor_double(tmp_path):
-    nights(tmp_path / "alone", 20)
+    nights(tmp_path / "alone", 14)
     nights(tmp_path / "beside", 1)
     processes = [start_maintainer(tmp_path / "beside") for _ in range(2)]
-    nights(tmp_path / "beside", 19, first=1)
+    nights(tmp_path / "beside", 13, first=1)
     for process in processes:
         killed(process)
     operations = [commit["operation"] for commit in DeltaTable(f"{tmp_path}/beside/users").history()]

@@ -2,12 +2,10 @@
 
 import os
 import random
-import signal
 import subprocess
-import sys
 import tempfile
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 
 import duckdb
 import pytest
@@ -15,11 +13,11 @@ from deltalake import DeltaTable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.lake_rows import USERS, user_id, user_rows
+from support.lake_writers import T0, at_work, make, said, write
 
 from pipelines.errors import LakeError
 from pipelines.lake import Lake
 
-T0 = datetime(2026, 3, 1, tzinfo=timezone.utc)
 APP = "users"
 
 
@@ -123,42 +121,13 @@ def test_writers_that_move_different_watermarks_do_not_double_a_row(tmp_path):
     assert second.watermark("users/other") == T0
 
 
-WRITER = """
-import sys
-from datetime import datetime, timedelta, timezone
-from support.lake_rows import USERS, user_rows
-from pipelines.lake import Lake
-root, start = sys.argv[1], int(sys.argv[2])
-table = Lake(root).table(USERS)
-print("ready", flush=True)
-for step in range(start, start + 400):
-    at = datetime(2026, 3, 1, tzinfo=timezone.utc) + timedelta(seconds=step)
-    table.commit(user_rows([(step * 3 + n, "a", at, False) for n in range(3)]), {"users": at})
-"""
-
-
-def start(script, *arguments, **options):
-    paths = os.pathsep.join(path for path in sys.path if path)
-    process = subprocess.Popen(
-        [sys.executable, "-c", script, *map(str, arguments)],
-        env=os.environ | {"PYTHONPATH": paths},
-        stdout=subprocess.PIPE,
-        **options,
-    )
-    assert process.stdout.readline() == b"ready\n"
-    return process
-
-
 def test_rows_and_watermark_are_of_one_mind_after_any_kill(tmp_path):
     rng = random.Random(7)
     begin = kills = 0
     while kills < 4 or begin == 0:
         kills += 1
-        process = start(WRITER, tmp_path, begin)
-        time.sleep(rng.uniform(0.1, 0.7))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
+        with at_work(write, tmp_path, begin):
+            time.sleep(rng.uniform(0.1, 0.7))
         watermark = Lake(str(tmp_path)).table(USERS).watermark(APP)
         done = -1 if watermark is None else int((watermark - T0).total_seconds())
         assert set(current_rows(tmp_path)) == {user_id(n) for n in range((done + 1) * 3)}
@@ -168,14 +137,10 @@ def test_rows_and_watermark_are_of_one_mind_after_any_kill(tmp_path):
 
 def test_two_processes_at_once_neither_lose_nor_double(tmp_path):
     Lake(str(tmp_path)).table(USERS).close()
-    processes = [start(WRITER, tmp_path, 0), start(WRITER, tmp_path, 30)]
     deadline = time.monotonic() + 60
-    while len(version_counts(tmp_path)) <= 3 * 40 and time.monotonic() < deadline:
-        time.sleep(0.2)
-    for process in processes:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+    with at_work(write, tmp_path, 0), at_work(write, tmp_path, 30):
+        while len(version_counts(tmp_path)) <= 3 * 40 and time.monotonic() < deadline:
+            time.sleep(0.2)
     counts = version_counts(tmp_path)
     assert len(counts) > 3 * 40, "both writers came past the steps that they share"
     assert set(counts.values()) == {1}
@@ -190,27 +155,14 @@ def test_a_record_written_after_the_clock_was_set_back_is_the_newest(tmp_path):
     assert table.current()["one"]["_run_id"] == "second"
 
 
-MAKER = """
-import sys
-from support.lake_rows import USERS
-from pipelines.lake import Lake
-print("ready", flush=True)
-for root in sys.stdin:
-    print(len(Lake(root.strip()).table(USERS)), flush=True)
-"""
-
-
 def test_processes_that_make_a_table_at_the_same_instant_make_one(tmp_path):
-    makers = [start(MAKER, stdin=subprocess.PIPE) for _ in range(3)]
-    for number in range(12):
-        for maker in makers:
-            maker.stdin.write(f"{tmp_path / str(number)}\n".encode())
-            maker.stdin.flush()
-        assert [maker.stdout.readline() for maker in makers] == [b"0\n"] * 3
-        assert len(list((tmp_path / str(number)).iterdir())) == 1
-    for maker in makers:
-        maker.communicate(timeout=20)
-        assert maker.returncode == 0
+    with at_work(make) as one, at_work(make) as another, at_work(make) as third:
+        makers = (one, another, third)
+        for number in range(12):
+            for maker in makers:
+                maker.send(tmp_path / str(number))
+            assert [said(maker) for maker in makers] == [0, 0, 0]
+            assert len(list((tmp_path / str(number)).iterdir())) == 1
 
 
 def test_statistics_hold_nothing_personal(tmp_path):

@@ -15,7 +15,7 @@ from demo.world.times import HOUR_MS, iso
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 SEVERAL = 3
-WORLD = young_world_of(5, 10)
+WORLD = young_world_of(5, 15)
 
 
 @pytest.fixture(params=[1, SEVERAL])

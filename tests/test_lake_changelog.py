@@ -45,7 +45,7 @@ versions = st.lists(
 )
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(batches=st.lists(versions, min_size=1, max_size=5))
 def test_the_newest_reading_of_every_key_is_current(batches):
     with tempfile.TemporaryDirectory() as root:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.http import SILENCE, Say, Server, api_settings, no_sleep, serving, sync_settings
 
@@ -184,7 +184,6 @@ async def test_cancelled_requests_give_everything_back(server: Server) -> None:
 plans = st.lists(st.tuples(st.integers(0, 3), st.booleans(), st.booleans()), min_size=1, max_size=25)
 
 
-@settings(max_examples=60, deadline=None)
 @given(plans, st.integers(1, 4))
 def test_the_gate_keeps_its_count_whatever_is_cancelled(plan: list[tuple[int, bool, bool]], most: int) -> None:
     """Turns are first come first served, never more than allowed, and all come back."""

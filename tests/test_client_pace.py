@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.client.pace import (
@@ -21,7 +21,6 @@ limits = st.builds(Limits, rates, st.integers(1, 256))
 gaps = st.lists(st.floats(0, 0.5) | st.just(0.0) | st.floats(0, 0.002), max_size=150)
 
 
-@settings(deadline=None)
 @given(limits, gaps, st.floats(0, 2e9))
 def test_no_second_has_more_starts_than_configured(limits: Limits, gaps: list[float], now: float) -> None:
     pace = Pace(limits)
@@ -37,7 +36,6 @@ def test_no_second_has_more_starts_than_configured(limits: Limits, gaps: list[fl
         assert within <= math.floor(limits.requests_per_second * 1.00001) + 1
 
 
-@settings(deadline=None)
 @given(rates, st.integers(1, 200))
 def test_waiting_as_told_is_enough_and_not_longer_than_needed(rate: float, count: int) -> None:
     pace = Pace(Limits(rate, 1))
@@ -66,7 +64,6 @@ events = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(limits, events)
 def test_the_share_follows_a_simple_model(limits: Limits, events: list[tuple[object, float, float, Limits]]) -> None:
     pace = Pace(limits)
@@ -118,7 +115,6 @@ def test_recovery_is_slow_and_complete() -> None:
     assert (pace.requests_per_second, pace.concurrency) == (50, 8)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 100), st.floats(0, 300)), min_size=1, max_size=20))
 def test_the_longest_hold_counts(holds: list[tuple[float, float]]) -> None:
     pace = Pace(Limits(10_000, 8))

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.http import CLIENT_SECRET, PAGE, Say, Server, api_settings, no_sleep, serving, sync_settings
 
@@ -115,7 +115,6 @@ async def test_a_token_is_renewed_before_it_expires(
             assert server.gets[-1].headers["authorization"] == "Bearer tokenvalue2"
 
 
-@settings(deadline=None)
 @given(st.none() | st.booleans() | st.floats() | st.integers() | st.text() | st.lists(st.integers()))
 def test_any_lifetime_makes_sense_or_is_endless(expires_in: object) -> None:
     seconds = lifetime_seconds(expires_in)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support.demo_inside import Inside, inside, small_world, whole_world
+from support.demo_inside import Inside, inside, young_world_of
 
 from demo.answers import Reply
 from demo.truth import TRUE_TABLES
@@ -15,7 +15,7 @@ from demo.world.times import HOUR_MS, iso
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 SEVERAL = 3
-WORLD = small_world(150)
+WORLD = young_world_of(5, 15)
 
 
 @pytest.fixture(params=[1, SEVERAL])
@@ -152,11 +152,10 @@ def test_changes_stay_when_the_clock_moves_on(tenant):
 
 
 def test_a_change_is_one_tenants_own():
-    world = whole_world()
-    tenant, other = inside(world), inside(world)
+    tenant, other = inside(WORLD), inside(WORLD)
     user = tenant.truth("users")[0]
     edit(tenant, "users", user["id"], firstName="Ada")
-    assert other.get(f"/users/{user['id']}") == user == inside(world).get(f"/users/{user['id']}")
+    assert other.get(f"/users/{user['id']}") == user == inside(WORLD).get(f"/users/{user['id']}")
 
 
 def refused(tenant: Inside, body: object) -> tuple[int, str]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import urllib.error
 from collections import Counter
 from datetime import datetime, timedelta
@@ -14,8 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.demo import running_tenant
-from support.demo_inside import Inside, inside, world_of
+from support.demo import refusal, running_tenant
+from support.demo_inside import Inside, inside, world_of, young_world_of
 from test_demo_under import ask_everything, cost_of, in_order
 
 from demo.change.kinds import KIND_BY_NAME
@@ -27,7 +25,7 @@ from demo.truth import TRUE_TABLES
 from demo.world.times import DAY_MS, HOUR_MS, iso
 
 USERS = 5
-SESSIONS = 25
+SESSIONS = 12
 LISTS = {
     "/users": ("users", "createdAt"),
     "/vehicles": ("vehicles", "createdAt"),
@@ -258,7 +256,7 @@ NIGHTS = st.lists(
 )
 
 
-@settings(max_examples=12)
+@settings(max_examples=10)
 @given(nights=NIGHTS)
 def test_whatever_happens_it_hangs_together(nights):
     tenant = inside(world_of(USERS, SESSIONS))
@@ -276,22 +274,22 @@ def test_whatever_happens_it_hangs_together(nights):
         assert list(rebuilt[table]) == list(estate._tables[table]), table
 
 
-@pytest.mark.parametrize("days", [3, 60])
+@pytest.mark.parametrize("days", [3, 30])
 def test_many_nights_hang_together(days):
-    tenant = inside(world_of(USERS, SESSIONS))
+    tenant = inside(young_world_of(USERS, SESSIONS))
     seen: Counter[str] = Counter()
     for night in range(days):
         tenant.pass_time(days=1)
         seen.update(change.kind for change in tenant.evolve(night))
-        if night % 20 == 0:
+        if night % 15 == 0:
             assert_hangs_together(tenant)
     assert_hangs_together(tenant)
     for table, items in ask_everything(tenant).items():
         assert in_order(items) == in_order(tenant.truth(table)), table
-    assert days < 60 or seen.keys() == KIND_BY_NAME.keys()
+    assert days < 30 or seen.keys() == KIND_BY_NAME.keys()
     # Nobody dies out, and nobody who is deleted stays away for ever.
     assert len(tenant.truth("users")) >= USERS - 1
-    assert sum(seen[kind] for kind in seen if kind.startswith("deleted")) > seen["returned"] > 0 or days < 60
+    assert sum(seen[kind] for kind in seen if kind.startswith("deleted")) > seen["returned"] > 0 or days < 30
 
 
 @pytest.mark.parametrize("kind", sorted(KIND_BY_NAME))
@@ -303,7 +301,7 @@ def test_a_change_changes_what_it_names_and_nothing_far_from_it(kind):
         tenant.pass_time(days=3)
     tenant.evolve(1, 30, ["new_session", "new_message"])
     happened = 0
-    for seed in range(5):
+    for seed in range(3):
         before = everything(tenant)
         for change in tenant.evolve(seed, 1, [kind]):
             after = everything(tenant)
@@ -513,12 +511,8 @@ def test_a_tenant_that_evolves_is_the_same_after_a_restart(tmp_path):
     "options", [["--evolve", "1", "--copies", "2"], ["--evolve", "1", "--changes", "0"], ["--evolve", "x"]]
 )
 def test_a_way_to_evolve_that_cannot_be_is_refused(options):
-    done = subprocess.run(
-        [sys.executable, "-m", "demo", "--port", "0", *options], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 2
-    assert options[-1] in done.stderr or "copies" in done.stderr
-    assert done.stdout == ""
+    said = refusal(*options)
+    assert options[-1] in said or "copies" in said
 
 
 def test_an_edit_and_what_happens_by_chance_go_together():

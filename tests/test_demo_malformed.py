@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 import math
 import re
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
+from functools import cache
 from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.demo import running_tenant
+from support.demo import refusal, running_tenant
 from support.demo_inside import Inside, inside, world_of
 from test_demo_faults import ask
 
@@ -44,7 +43,7 @@ FORM_NAMES = sorted(FORM_BY_NAME)
 def rows() -> dict[str, list[dict[str, Any]]]:
     """Some true rows of each table."""
     tenant = inside(**SMALL)
-    return {table: tenant.truth(table)[:40] for table in TRUE_TABLES}
+    return {table: tenant.truth(table)[:15] for table in TRUE_TABLES}
 
 
 def instant(text: str) -> datetime:
@@ -169,7 +168,9 @@ def too_large_for_money(form: str) -> bool:
     return form == "too_large"
 
 
+@cache
 def normalised(table: str, served: bytes) -> Any:
+    """Kept, as most forms mean the same good rows."""
     body = b'{"items":[%b]}' % served
     try:
         items = msgspec.json.decode(body)["items"]
@@ -429,16 +430,8 @@ def test_malformed_rows_are_options_of_the_command():
     with running_tenant(**SMALL, malformed_rate=1, malformed_kinds="upper_case_ids", fault_seed=5) as tenant:
         items = ask(tenant, f"{PREFIX}/users", tenant.headers()).json["items"]
         assert all(item["id"].isupper() for item in items)
-    done = subprocess.run(
-        [sys.executable, "-m", "demo", "--port", "0", "--users", "2", "--malformed-permanent", "7"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 2
-    assert "permanent" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    [line] = refusal("--users", "2", "--malformed-permanent", "7").splitlines()
+    assert "permanent" in line
 
 
 def test_a_world_of_copies_has_malformed_rows_too():

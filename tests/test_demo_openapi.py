@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 from support.demo import running_tenant
-from support.demo_inside import FORM, inside, whole_world
+from support.demo_inside import FORM, inside, world_of
 
 from demo.api.model import PREFIX
 from demo.api.openapi import openapi_document
@@ -24,7 +24,7 @@ from demo.reads import HANDLERS
 
 @pytest.fixture(scope="module")
 def tenant():
-    return inside(whole_world())
+    return inside(world_of(8, 60))
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ def requests_of(tenant, operation) -> list[tuple[str, str]]:
     """Concrete paths and queries of an operation, for users of different kinds."""
     found = []
     messages = tenant.truth("messages")
-    for session in tenant.truth("sessions")[::100]:
+    for session in tenant.truth("sessions")[::40]:
         ids = ids_of(session, messages)
         if all(ids[name] for name in re.findall(r"{(\w+)}", operation.path)):
             found.append((operation.path.format(**ids), WINDOW if operation.required_names else ""))
@@ -173,7 +173,7 @@ SERVED = schemathesis.openapi.from_dict(DOCUMENT).include(
 @pytest.fixture(scope="module")
 def served():
     """A running tenant, a token for it, and ids of things that it has."""
-    with running_tenant(token_lifetime=3600) as tenant:
+    with running_tenant(users=8, newest_sessions=60, token_lifetime=3600) as tenant:
         sessions, messages = tenant.truth("sessions"), tenant.truth("messages")
         ids = next(ids for ids in (ids_of(session, messages) for session in sessions) if all(ids.values()))
         yield tenant, tenant.headers(), ids
@@ -183,7 +183,7 @@ def served():
 @pytest.mark.parametrize("timeout_seconds", [10])
 @SERVED.parametrize()
 @settings(
-    max_examples=8,
+    max_examples=4,
     derandomize=True,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],

@@ -10,18 +10,21 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
-from support.demo_inside import Inside, inside, small_world, whole_world
+from support.demo_inside import Inside, inside, small_world, world_of
 
 from demo.world.times import DAY_MS, HOUR_MS, from_ms, iso, to_ms
 
 OSLO = ZoneInfo("Europe/Oslo")
+USERS = 12
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 @pytest.fixture(scope="module")
 def tenant() -> Inside:
-    return inside(whole_world())
+    """A few users with all of their sessions."""
+    return inside(world_of(USERS))
 
 
 def some(tenant: Inside, path: str, query: str = "") -> Any:
@@ -88,13 +91,13 @@ def ask_everything(tenant: Inside) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def in_order(items: list[dict[str, Any]]) -> list[str]:
-    return sorted(json.dumps(item, sort_keys=True) for item in items)
+def in_order(items: list[dict[str, Any]]) -> list[bytes]:
+    return sorted(msgspec.json.encode(item, order="sorted") for item in items)
 
 
 @pytest.mark.parametrize("days_before_the_end", [0, 200])
 def test_asking_each_parent_gives_the_whole_truth(days_before_the_end):
-    world = small_world()
+    world = small_world(100)
     tenant = inside(world, world.start_ms - days_before_the_end * DAY_MS)
     found = ask_everything(tenant)
     assert len(found) >= 15
@@ -172,7 +175,7 @@ def test_dynamic_prices_are_those_that_sessions_paid(tenant):
             if slot is not None:
                 assert span["price"] == slot["price"]
                 checked += 1
-    assert checked > 10_000
+    assert checked > 3_000
 
 
 def test_tariffs_of_a_location_cover_its_week_and_are_paid_by_its_sessions(tenant):
@@ -320,7 +323,7 @@ def test_sessions_take_no_more_sun_than_there_was(tenant):
 
 
 def test_rewards_payouts_and_balances_add_up_at_any_time():
-    tenant = inside(whole_world())
+    tenant = inside(world_of(30))
     statuses = set()
     for _ in range(3):
         rewards: dict[str, list[dict[str, Any]]] = {}
@@ -375,7 +378,7 @@ def test_messages_are_dismissed_in_time():
     after = {item["id"]: item for item in tenant.truth("messages")}
     assert any(after[id_]["isDismissed"] > item["isDismissed"] for id_, item in before.items())
     assert tenant.reply(path, "includeDismissed=1").status == 400
-    everything = inside(whole_world()).truth("messages")
+    everything = inside(world_of(USERS)).truth("messages")
     assert {item["notificationType"] for item in everything} == {"PushNotification", "Email", "SMS", "Banner"}
     assert len({item["type"] for item in everything}) >= 5
 

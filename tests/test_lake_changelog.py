@@ -2,12 +2,10 @@
 
 import os
 import random
-import signal
 import subprocess
-import sys
 import tempfile
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 
 import duckdb
 import pytest
@@ -15,11 +13,11 @@ from deltalake import DeltaTable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.lake_rows import USERS, user_id, user_rows
+from support.lake_writers import T0, at_work, make, said, write
 
 from pipelines.errors import LakeError
 from pipelines.lake import Lake
 
-T0 = datetime(2026, 3, 1, tzinfo=timezone.utc)
 APP = "users"
 
 
@@ -47,7 +45,7 @@ versions = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15)
 @given(batches=st.lists(versions, min_size=1, max_size=5))
 def test_the_newest_reading_of_every_key_is_current(batches):
     with tempfile.TemporaryDirectory() as root:
@@ -123,58 +121,26 @@ def test_writers_that_move_different_watermarks_do_not_double_a_row(tmp_path):
     assert second.watermark("users/other") == T0
 
 
-WRITER = """
-import sys
-from datetime import datetime, timedelta, timezone
-from support.lake_rows import USERS, user_rows
-from pipelines.lake import Lake
-root, start = sys.argv[1], int(sys.argv[2])
-table = Lake(root).table(USERS)
-print("ready", flush=True)
-for step in range(start, start + 400):
-    at = datetime(2026, 3, 1, tzinfo=timezone.utc) + timedelta(seconds=step)
-    table.commit(user_rows([(step * 3 + n, "a", at, False) for n in range(3)]), {"users": at})
-"""
-
-
-def start_writer(root, start, *, wait=True):
-    paths = os.pathsep.join(path for path in sys.path if path)
-    process = subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(root), str(start)],
-        env=os.environ | {"PYTHONPATH": paths},
-        stdout=subprocess.PIPE,
-    )
-    assert not wait or process.stdout.readline() == b"ready\n"
-    return process
-
-
 def test_rows_and_watermark_are_of_one_mind_after_any_kill(tmp_path):
     rng = random.Random(7)
-    start = kills = 0
-    while kills < 5 or start == 0:
+    begin = kills = 0
+    while kills < 4 or begin == 0:
         kills += 1
-        process = start_writer(tmp_path, start)
-        time.sleep(rng.uniform(0.1, 0.7))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
+        with at_work(write, tmp_path, begin):
+            time.sleep(rng.uniform(0.1, 0.7))
         watermark = Lake(str(tmp_path)).table(USERS).watermark(APP)
         done = -1 if watermark is None else int((watermark - T0).total_seconds())
         assert set(current_rows(tmp_path)) == {user_id(n) for n in range((done + 1) * 3)}
-        start = done + 1
+        begin = done + 1
     assert set(version_counts(tmp_path).values()) == {1}
 
 
 def test_two_processes_at_once_neither_lose_nor_double(tmp_path):
     Lake(str(tmp_path)).table(USERS).close()
-    processes = [start_writer(tmp_path, 0), start_writer(tmp_path, 30)]
     deadline = time.monotonic() + 60
-    while len(version_counts(tmp_path)) <= 3 * 40 and time.monotonic() < deadline:
-        time.sleep(0.2)
-    for process in processes:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+    with at_work(write, tmp_path, 0), at_work(write, tmp_path, 30):
+        while len(version_counts(tmp_path)) <= 3 * 40 and time.monotonic() < deadline:
+            time.sleep(0.2)
     counts = version_counts(tmp_path)
     assert len(counts) > 3 * 40, "both writers came past the steps that they share"
     assert set(counts.values()) == {1}
@@ -190,14 +156,13 @@ def test_a_record_written_after_the_clock_was_set_back_is_the_newest(tmp_path):
 
 
 def test_processes_that_make_a_table_at_the_same_instant_make_one(tmp_path):
-    for number in range(4):
-        writers = [start_writer(tmp_path / str(number), 0, wait=False) for _ in range(3)]
-        said = [writer.stdout.readline() for writer in writers]
-        for writer in writers:
-            writer.kill()
-            writer.wait()
-            writer.stdout.close()
-        assert said == [b"ready\n"] * 3
+    with at_work(make) as one, at_work(make) as another, at_work(make) as third:
+        makers = (one, another, third)
+        for number in range(12):
+            for maker in makers:
+                maker.send(tmp_path / str(number))
+            assert [said(maker) for maker in makers] == [0, 0, 0]
+            assert len(list((tmp_path / str(number)).iterdir())) == 1
 
 
 def test_statistics_hold_nothing_personal(tmp_path):

@@ -3,12 +3,9 @@
 import json
 import os
 import random
-import signal
-import subprocess
-import sys
 import tempfile
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from pathlib import Path
 
 import deltalake
@@ -20,6 +17,7 @@ from deltalake import DeltaTable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.lake_rows import USERS, user_id, user_rows
+from support.lake_writers import T0, at_work, maintain_again_and_again
 
 from assets.maintenance import lake_maintenance
 from assets.surroundings import KEY, Surroundings
@@ -31,7 +29,6 @@ from pipelines.settings import LakeSettings
 from warehouse.compactions import files_read
 from warehouse.snapshot import TableSnapshot
 
-T0 = datetime(2026, 3, 1, tzinfo=timezone.utc)
 SOLAR = RESOURCES["solar_energy"]
 
 
@@ -259,39 +256,13 @@ def test_the_weekly_step_tells_what_it_did_and_fails_where_nothing_could_be_done
     assert not failed.success
 
 
-MAINTAINER = """
-import sys
-from pipelines.lake.maintenance import maintain
-print("ready", flush=True)
-while True:
-    for _ in maintain(sys.argv[1]):
-        pass
-"""
-
-
-def start_maintainer(root):
-    paths = os.pathsep.join(path for path in sys.path if path)
-    process = subprocess.Popen(
-        [sys.executable, "-c", MAINTAINER, str(root)], env=os.environ | {"PYTHONPATH": paths}, stdout=subprocess.PIPE
-    )
-    assert process.stdout.readline() == b"ready\n"
-    return process
-
-
-def killed(process):
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    process.stdout.close()
-
-
 def test_a_kill_at_any_instant_of_a_maintenance_changes_nothing(tmp_path):
     rng = random.Random(5)
     for kill in range(3):
         nights(tmp_path, 6, first=6 * kill)
         before = by_duckdb(tmp_path)
-        process = start_maintainer(tmp_path)
-        time.sleep(rng.uniform(0, 0.04) + 0.02 * kill)
-        killed(process)
+        with at_work(maintain_again_and_again, tmp_path):
+            time.sleep(rng.uniform(0, 0.04) + 0.02 * kill)
         assert by_duckdb(tmp_path) == before
         assert len(by_arrow(tmp_path)) == len(before)
         assert Lake(str(tmp_path)).table(USERS).watermark("users") == T0 + timedelta(days=6 * kill + 5)
@@ -299,12 +270,11 @@ def test_a_kill_at_any_instant_of_a_maintenance_changes_nothing(tmp_path):
 
 
 def test_two_maintenances_beside_a_sync_neither_lose_nor_double(tmp_path):
-    nights(tmp_path / "alone", 20)
+    nights(tmp_path / "alone", 14)
     nights(tmp_path / "beside", 1)
-    processes = [start_maintainer(tmp_path / "beside") for _ in range(2)]
-    nights(tmp_path / "beside", 19, first=1)
-    for process in processes:
-        killed(process)
+    work = maintain_again_and_again, tmp_path / "beside"
+    with at_work(*work), at_work(*work):
+        nights(tmp_path / "beside", 13, first=1)
     operations = [commit["operation"] for commit in DeltaTable(f"{tmp_path}/beside/users").history()]
     assert operations.count("OPTIMIZE") > 2
     assert by_duckdb(tmp_path / "beside") == by_duckdb(tmp_path / "alone")
@@ -313,7 +283,7 @@ def test_two_maintenances_beside_a_sync_neither_lose_nor_double(tmp_path):
 steps = st.lists(st.sampled_from(["append", "append", "compact", "erase", "read"]), min_size=2, max_size=10)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(steps=steps)
 def test_a_build_reads_what_is_new_and_nothing_that_was_only_put_together(steps):
     """Against a model that knows which rows are in which file, and which of them were read."""

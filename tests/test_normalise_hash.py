@@ -10,7 +10,7 @@ from itertools import pairwise
 import msgspec
 import pytest
 import xxhash
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from support.normalise_items import LOCATIONS, SESSIONS, identifier, location, page, session
 
@@ -19,8 +19,6 @@ from pipelines.contract.model import Answer
 from pipelines.normalise import canonical_hash, normalise
 from pipelines.normalise.canonical import MAX_DEPTH, members, object_text
 from pipelines.normalise.model import Unreadable
-
-PATIENT = settings(deadline=None, max_examples=100)
 
 names = st.one_of(
     st.sampled_from(["note", "address", "coordinates", "a.b", "address.city", "x\\", "", 'q"', "é", "Status", "id2"]),
@@ -52,7 +50,6 @@ def hashes(resource, items):
     return rows["_row_hash"].to_pylist()
 
 
-@PATIENT
 @given(st.lists(changes({"address", "coordinates", "id"}), min_size=1, max_size=5))
 @example([{"a.b": 1, "a": {"b": 2}}, {"a": {"b": {}}}, {"a": []}])
 @example([{f"f{n}": n for n in range(200)}, {}])
@@ -62,7 +59,6 @@ def test_by_columns_as_by_rows(extras):
     assert hashes(SESSIONS, items) == [canonical_hash(item, SESSIONS) for item in items]
 
 
-@PATIENT
 @given(st.lists(st.tuples(changes({"street", "city"}), changes({"address", "coordinates"})), min_size=1, max_size=4))
 def test_by_columns_as_by_rows_when_nested(extras):
     items = [
@@ -76,7 +72,6 @@ def test_by_columns_as_by_rows_when_nested(extras):
     assert hashes(LOCATIONS, items) == [canonical_hash(item, LOCATIONS) for item in items]
 
 
-@PATIENT
 @given(changes({"id"}), changes({"id"}))
 def test_different_content_has_different_hashes_and_the_same_has_the_same(left, right):
     """The canonical object, read back, says all there is to say."""
@@ -86,7 +81,6 @@ def test_different_content_has_different_hashes_and_the_same_has_the_same(left, 
     assert (canonical_hash({"id": "x", **left}) == canonical_hash({"id": "x", **right})) == (texts[0] == texts[1])
 
 
-@PATIENT
 @given(changes({"id"}), st.randoms(use_true_random=False))
 def test_order_of_names_and_nulls_do_not_count(content, rng):
     def shuffled(value):

@@ -5,13 +5,12 @@ from datetime import datetime, timedelta, timezone
 
 import pyarrow as pa
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipelines.normalise.instants import instant_text, parse_instant, parse_v2_column
 
 UTC = timezone.utc
-PATIENT = settings(deadline=None)
 
 
 def model(text):
@@ -55,7 +54,6 @@ plausible = st.builds(
 )
 
 
-@PATIENT
 @given(st.one_of(spellings, plausible, st.text(max_size=30)))
 @example("2024-03-01T00:00:00+24:00")
 @example("2024-03-01T00:00:00-23:60")
@@ -70,7 +68,6 @@ def test_one_by_one(text):
     assert parse_instant(text) == model(text)
 
 
-@PATIENT
 @given(plausible)
 def test_the_canonical_spelling_is_a_fixed_point(text):
     instant = parse_instant(text)
@@ -79,7 +76,6 @@ def test_the_canonical_spelling_is_a_fixed_point(text):
         assert len(instant_text(instant)) == 24
 
 
-@PATIENT
 @given(st.lists(st.one_of(st.none(), st.datetimes(min_value=datetime(1, 1, 1)).map(str)), max_size=20))
 def test_a_column_in_the_spelling_of_v2(moments):
     texts = [None if text is None else instant_text(parse_instant(text)) for text in moments]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from support.normalise_items import READ_AT, identifier, page
 
@@ -20,7 +20,6 @@ from pipelines.normalise.objects import _read_by_members, _read_each, read_field
 from pipelines.normalise.reading import read
 from pipelines.normalise.tree import MAX_UNKNOWN_COLUMNS
 
-PATIENT = settings(deadline=None, max_examples=200)
 WORDS = ("Peak", "OffPeak", "SMS")
 MEMBERS = tuple(
     Field(
@@ -81,7 +80,6 @@ def nested(depth):
 
 @pytest.mark.parametrize("columns", columns_of.values(), ids=columns_of)
 def test_by_members_as_value_by_value(columns):
-    @PATIENT
     @given(columns)
     @example(MIXED)
     @example([[{"moneyValue": "x", "numberValue": "y"}, 7], [7, {"moneyValue": "x"}], "z", {}, *MIXED])
@@ -329,7 +327,6 @@ def test_a_broken_array_beside_rare_names(value):
     assert [bad.page for bad in found.bad] == [len(items) - 1]
 
 
-@PATIENT
 @given(st.lists(st.tuples(columns_of["odd"], columns_of["sound"]), min_size=1, max_size=4))
 def test_any_mixture_equals_its_items_one_by_one(changes):
     items = [tariffs(tariffs=left[0], tariffIntervals=right[0]) for left, right in changes]

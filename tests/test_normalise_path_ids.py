@@ -5,7 +5,7 @@ import random
 from dataclasses import replace
 from datetime import datetime, timezone
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.normalise_items import READ_AT, identifier, page
 
@@ -13,8 +13,6 @@ from pipelines.contract.under_locations import CHARGERS, DYNAMIC_TARIFFS
 from pipelines.contract.under_vehicles import SESSION_TARIFFS, VEHICLE_STATES
 from pipelines.lake.keys import key_texts
 from pipelines.normalise import Drift, RawPage, canonical_hash, normalise
-
-PATIENT = settings(deadline=None, max_examples=60)
 
 
 def state(number=1, **changes):
@@ -50,7 +48,6 @@ items = st.one_of(
 )
 
 
-@PATIENT
 @given(st.lists(st.tuples(items, st.integers(0, 3)), max_size=8))
 def test_as_if_the_items_had_said_them(entries):
     with_ids = [answer(item, under(number)) for item, number in entries]
@@ -125,7 +122,6 @@ def stored_keys(resource, rows):
     return [key for batch in batches for key in key_texts(resource, batch).to_pylist()]
 
 
-@PATIENT
 @given(st.lists(st.tuples(st.uuids(), instants, tariff_words), min_size=1, max_size=6), st.booleans())
 def test_keys_of_several_parts_are_those_of_the_stored_rows(entries, shouted):
     pages = []

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.normalise_items import (
     READ_AT,
@@ -21,7 +21,6 @@ from pipelines.lake.schemas import content_schema
 from pipelines.normalise import RawPage, canonical_hash, normalise
 from pipelines.normalise.brackets import decode_leniently
 
-PATIENT = settings(deadline=None, max_examples=60)
 UTC = timezone.utc
 ROW_COLUMNS = ["_key", "_row_hash", "_extra", "_synced_at"]
 
@@ -159,7 +158,6 @@ def test_reasons_hold_no_values():
     assert "secret" not in repr(found.bad)
 
 
-@PATIENT
 @given(st.lists(st.sampled_from([*BAD.values(), *FINE.values(), *[(changed(), None)] * 9]), max_size=12))
 def test_any_mixture_equals_its_items_one_by_one(entries):
     raws = [raw for raw, _ in entries]

@@ -10,7 +10,7 @@ from fractions import Fraction
 import msgspec
 import pyarrow as pa
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from support.normalise_items import READ_AT, identifier
 
@@ -25,7 +25,6 @@ from pipelines.normalise.numerals import canonical_number, to_decimal
 from pipelines.normalise.reading import read
 
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-PATIENT = settings(deadline=None)
 WORDS = ("Active", "Complete", "ForceEnded", "SMS")
 
 
@@ -83,7 +82,6 @@ def json_texts(column):
 
 @pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.OBJECT_LIST])
 def test_a_column_equals_its_values_one_by_one(kind):
-    @PATIENT
     @given(columns)
     @example([1, 2.0, None])
     @example([-0.0, 0, None])
@@ -107,7 +105,6 @@ def test_a_column_equals_its_values_one_by_one(kind):
     check()
 
 
-@PATIENT
 @given(columns)
 @example([-0.0, 1.5])
 @example(["\ud800"])
@@ -128,7 +125,6 @@ def test_words_that_repeat_are_spelt_once_for_all(word):
         assert json_texts(whole) == [None if value is None else canonical_text(value) for value in column]
 
 
-@PATIENT
 @given(json_numbers)
 @example("0.12000000000000000001")
 @example("100000000000.000000001")
@@ -150,7 +146,6 @@ def test_money_is_exactly_what_the_json_says(text):
         assert column.stored.to_pylist() == [exact, None]
 
 
-@PATIENT
 @given(json_numbers)
 @example("27.0")
 @example("2.70e1")
@@ -167,13 +162,11 @@ def test_a_number_has_one_spelling(text):
     assert canonical_number(Decimal(text + "0" if "." in text and "e" not in text.lower() else text)) == canonical
 
 
-@PATIENT
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_numbers_of_a_column_are_spelt_alike(number):
     assert json_texts(spell_column("x", [number, number], 1)) == [canonical_number(number)] * 2
 
 
-@PATIENT
 @given(
     st.text('abc":, {', max_size=40),
     st.one_of(json_numbers, st.floats(allow_nan=False, allow_infinity=False).map(repr)),
@@ -205,7 +198,6 @@ def test_an_answer_that_is_taken_apart_keeps_its_digits():
     assert exact_body(refused, plain) is plain
 
 
-@PATIENT
 @given(st.one_of(uuids, uuids.map(str.upper), st.text(max_size=40), st.from_regex(r"[0-9a-f-]{36}", fullmatch=True)))
 @example("a0000000-0000-4000-8000-000000000001\n")
 @example("a0000000-0000-4000-8000-00000000000g")

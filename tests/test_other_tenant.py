@@ -7,6 +7,7 @@ import re
 from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cache
 
 import pytest
 from support.other_tenant import stamp
@@ -137,8 +138,13 @@ def canonical(items):
 
 
 def key_of(item, columns):
-    row = {re.sub("[A-Z]", lambda letter: "_" + letter.group().lower(), name): value for name, value in item.items()}
+    row = {column_of(name): value for name, value in item.items()}
     return tuple(row[column] for column in columns)
+
+
+@cache
+def column_of(name):
+    return re.sub("[A-Z]", lambda letter: "_" + letter.group().lower(), name)
 
 
 def by_key(tenant, table):

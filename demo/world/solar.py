@@ -35,8 +35,8 @@ class Panels:
 
     def kwh(self, hour_ms: int) -> float:
         """What they gave in the hour that begins at this instant, in the end."""
-        day = local(hour_ms).date()
-        weather = (0.15 + 0.85 * self.draw.fraction("weather", day)) * self.revised.get(day, 1)
+        day = _day(hour_ms)
+        weather = (0.15 + 0.85 * _weather(self.draw, day)) * self.revised.get(day, 1)
         return round(self.peak_kw * 0.85 * _sun(hour_ms) * weather, 3)
 
     def told_kwh(self, hour_ms: int, now_ms: int) -> float:
@@ -52,6 +52,18 @@ def draw_panels(draw: Draw, location_id: str) -> Panels | None:
     if not draw.chance(SHARE_OF_LOCATIONS, "solar", location_id):
         return None
     return Panels(draw, round(3 + 7 * draw.fraction("solar peak", location_id), 1))
+
+
+@cache
+def _day(hour_ms: int) -> date:
+    """The local day of an hour."""
+    return local(hour_ms).date()
+
+
+@cache
+def _weather(draw: Draw, day: date) -> float:
+    """The same at all places."""
+    return draw.fraction("weather", day)
 
 
 @cache

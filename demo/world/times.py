@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import cache
 from zoneinfo import ZoneInfo
 
 OSLO = ZoneInfo("Europe/Oslo")
@@ -34,8 +35,19 @@ def local(instant_ms: int) -> datetime:
 
 
 def iso(instant_ms: int) -> str:
-    """The API's only form, `yyyy-MM-ddTHH:mm:ss.fffZ`."""
-    return from_ms(instant_ms).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    """The API's only form, `yyyy-MM-ddTHH:mm:ss.fffZ`. Hours are kept: many rows are of the same ones."""
+    hour, rest = divmod(instant_ms, HOUR_MS)
+    if not rest:
+        return _hour_text(hour) + ":00:00.000Z"
+    minute, rest = divmod(rest, MINUTE_MS)
+    second, millisecond = divmod(rest, SECOND_MS)
+    return f"{_hour_text(hour)}:{minute:02d}:{second:02d}.{millisecond:03d}Z"
+
+
+@cache
+def _hour_text(hour: int) -> str:
+    """An hour since the epoch as `yyyy-MM-ddTHH`."""
+    return from_ms(hour * HOUR_MS).replace(tzinfo=None).isoformat(timespec="hours")
 
 
 def wall_ms(wall: datetime) -> int:

@@ -20,9 +20,9 @@ import pytest
 PATIENCE_SECONDS = 300
 COMMAND = [sys.executable, "-m", "pipelines.cli"]
 
-_FORKS = multiprocessing.get_context("forkserver")
+FORKS = multiprocessing.get_context("forkserver")
 # not pipelines.cli itself: it looks at its terminal while it is imported
-_FORKS.set_forkserver_preload(["pipelines.sync.dry_run", "pipelines.status", "rich.progress", "rich.table", "typer"])
+FORKS.set_forkserver_preload(["pipelines.sync.dry_run", "pipelines.status", "rich.progress", "rich.table", "typer"])
 
 
 def environment(home: Path, env: Mapping[str, str] | None = None, **more: str) -> dict[str, str]:
@@ -38,7 +38,7 @@ def run_command(*arguments: str, environment: Mapping[str, str]) -> subprocess.C
     """`python -m pipelines.cli` with these arguments in exactly this environment, and what it said."""
     with TemporaryDirectory() as folder:
         out, err = Path(folder) / "out", Path(folder) / "err"
-        process = _FORKS.Process(target=_command, args=(arguments, dict(environment), out, err))
+        process = FORKS.Process(target=_command, args=(arguments, dict(environment), out, err))
         process.start()
         process.join(PATIENCE_SECONDS)
         if process.exitcode is None:

@@ -5,6 +5,7 @@ Does not belong here: asking the API itself; that is what is tested.
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import subprocess
@@ -12,10 +13,12 @@ import sys
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from typing import Any
+from unittest import mock
 
+from demo.__main__ import main
 from demo.api.model import PREFIX, TOKEN_PATH
 from demo.run import credentials
 from demo.tokens import Credentials
@@ -124,3 +127,17 @@ def running_tenant(**options: object) -> Iterator[RunningTenant]:
         finally:
             process.terminate()
             process.wait(timeout=20)
+
+
+def refusal(*arguments: str) -> str:
+    """What `python -m demo` says of arguments that it refuses; in this process, as a start takes most of a second."""
+    said, told = io.StringIO(), io.StringIO()
+    serves = mock.patch("demo.run.run_server", side_effect=AssertionError(f"it serves with {arguments}"))
+    with serves, redirect_stderr(said), redirect_stdout(told):
+        try:
+            code = main(["--port", "0", *arguments])
+        except SystemExit as end:
+            code = end.code
+    assert code == 2
+    assert told.getvalue() == ""
+    return said.getvalue()

@@ -10,6 +10,8 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
+
 from demo.answers import Reply
 from demo.api.model import PREFIX, TOKEN_PATH
 from demo.change.model import Change
@@ -80,7 +82,7 @@ class Inside:
         """The JSON of a good answer."""
         reply = self.reply(path, urlencode(parameters))
         assert reply.status == 200, reply
-        return json.loads(reply.body)
+        return msgspec.json.decode(reply.body)
 
     def walk(self, path: str, **parameters: object) -> list[dict[str, Any]]:
         """All items of a paged list."""
@@ -103,7 +105,7 @@ class Inside:
         self.log_in()
 
     def truth(self, collection: str) -> list[dict[str, Any]]:
-        return json.loads(self.tenant.respond("GET", f"/_demo/truth/{collection}", "", {}, b"").body)
+        return msgspec.json.decode(self.tenant.respond("GET", f"/_demo/truth/{collection}", "", {}, b"").body)
 
 
 def inside(

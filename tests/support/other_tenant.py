@@ -22,7 +22,7 @@ SECRET, API_KEY = "secret-of-the-other-client", "key-of-the-other-client"
 
 
 def stamp(at):
-    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03}Z"
+    return at.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 class OtherTenant:

@@ -262,8 +262,8 @@ def test_a_location_that_turns_dynamic_gets_its_whole_history_and_forecasts_beco
             tariff for tariff in tenant.tariffs.values() if tariff and tariff["tariffs"][0]["type"] == "Dynamic"
         )
         tenant.tariffs[plain] = dynamic | {"chargingLocationId": plain}
-        for _ in range(3):
-            tenant.now += timedelta(days=3)
+        for _ in range(2):
+            tenant.now += timedelta(days=4)
             sync(env, tmp_path, collections=tables)
             assert wrong_tables(tenant, tmp_path, tables) == {}
     assert sum(row["chargingLocationId"] == plain for row in tenant.truth("dynamic_tariffs")) > 24 * 7

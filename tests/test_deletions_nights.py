@@ -96,7 +96,7 @@ def test_nights_of_comings_and_goings(tmp_path, first_night, options, nights):
         tenant.now += DAY
         sync(env, tmp_path, deep=True, **options)
         assert_true(tenant, tmp_path)
-        assert_still(env, tmp_path, **options)
+        assert_still(env, tmp_path, deep=True, **options)
 
 
 def test_a_session_that_is_deleted_takes_its_money_along_and_the_audit_counts_right(tmp_path):

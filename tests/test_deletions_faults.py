@@ -7,7 +7,7 @@ from support.other_family import TABLES, end_of, take_away
 from support.other_tenant import serving, stamp
 from support.other_under import full
 from support.other_world import DAY
-from support.syncing import api_settings, asked, report_of, sync, wrong_lists, wrong_tables
+from support.syncing import api_settings, asked, begin_with, pulled, report_of, sync, wrong_lists, wrong_tables
 
 from pipelines.lake import Lake
 from pipelines.settings import LakeSettings, SyncSettings
@@ -71,11 +71,15 @@ FAULTS = {
 }
 
 
+@pytest.fixture(scope="module")
+def first_night(tmp_path_factory):
+    return pulled(full(121, users=8, sessions=40, days=14), tmp_path_factory.mktemp("first-night"), collections=LISTS)
+
+
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_night_of_faults_deletes_nothing_that_lives(tmp_path, fault):
-    tenant = full(121, users=8, sessions=40, days=14)
+def test_a_night_of_faults_deletes_nothing_that_lives(tmp_path, first_night, fault):
+    tenant = begin_with(first_night, tmp_path)
     with serving(tenant) as env:
-        sync(env, tmp_path, collections=LISTS)
         gone = end_of(tenant, "vehicles")
         taken = take_away(tenant, "vehicles", gone)
         tenant.now += DAY
@@ -128,11 +132,10 @@ def test_a_path_that_a_gateway_forgets_deletes_not_even_a_tenants_few_rows(tmp_p
     assert wrong_lists(tenant, tmp_path) == {}
 
 
-def test_a_path_that_falls_silent_in_the_middle_of_the_proofs_proves_nothing(tmp_path):
+def test_a_path_that_falls_silent_in_the_middle_of_the_proofs_proves_nothing(tmp_path, first_night):
     """Before and after, a row that is there must answer on the path."""
-    tenant = full(122, users=8, sessions=60, days=14)
+    tenant = begin_with(first_night, tmp_path)
     with serving(tenant) as env:
-        sync(env, tmp_path, collections=LISTS)
         hidden = [row["id"] for row in list(tenant.rows["vehicles"].values())[:3]]
         answer, single = tenant.respond, []
 
@@ -159,10 +162,9 @@ def test_a_path_that_falls_silent_in_the_middle_of_the_proofs_proves_nothing(tmp
     assert candidates(tmp_path) == set()
 
 
-def test_a_stale_page_without_newer_rows_deletes_none_of_them(tmp_path):
-    tenant = full(123, users=8, sessions=60, days=14)
+def test_a_stale_page_without_newer_rows_deletes_none_of_them(tmp_path, first_night):
+    tenant = begin_with(first_night, tmp_path)
     with serving(tenant) as env:
-        sync(env, tmp_path, collections=LISTS)
         newest = stamp(tenant.now - 5 * DAY)
 
         def stale(_path, status, document):
@@ -240,10 +242,9 @@ def test_more_candidates_than_a_night_proves_wait_and_are_told(tmp_path):
     assert wrong_lists(tenant, tmp_path) == {}
 
 
-def test_a_candidate_that_is_shown_again_is_one_no_longer(tmp_path):
-    tenant = full(127, users=8, sessions=30, days=14)
+def test_a_candidate_that_is_shown_again_is_one_no_longer(tmp_path, first_night):
+    tenant = begin_with(first_night, tmp_path)
     with serving(tenant) as env:
-        sync(env, tmp_path, collections=LISTS)
         hidden = end_of(tenant, "vehicles")
         tenant.mangle = lambda _path, items: [item for item in items if item["id"] != hidden]
         heal = answering(tenant, single=broken)
@@ -260,10 +261,9 @@ def test_a_candidate_that_is_shown_again_is_one_no_longer(tmp_path):
     assert candidates(tmp_path, status="alive") == {("vehicles", hidden)}
 
 
-def test_a_row_that_the_list_lacks_but_that_answers_is_read(tmp_path):
-    tenant = full(128, users=8, sessions=30, days=14)
+def test_a_row_that_the_list_lacks_but_that_answers_is_read(tmp_path, first_night):
+    tenant = begin_with(first_night, tmp_path)
     with serving(tenant) as env:
-        sync(env, tmp_path, collections=LISTS)
         place = tenant.rows["charging-locations"][end_of(tenant, "charging-locations")]
         tenant.mangle = lambda path, items: (
             [item for item in items if item["id"] != place["id"]] if path == "charging-locations" else items
@@ -282,11 +282,10 @@ def test_a_row_that_the_list_lacks_but_that_answers_is_read(tmp_path):
 
 
 @pytest.mark.parametrize("ill", [{"isConnected": "maybe"}, {"id": "?"}], ids=["with its key", "without a key"])
-def test_a_row_that_cannot_be_read_is_seen(tmp_path, ill):
+def test_a_row_that_cannot_be_read_is_seen(tmp_path, first_night, ill):
     """It is set aside, and no candidate: not even where its key cannot be told."""
-    tenant = full(129, users=8, sessions=30, days=14)
+    tenant = begin_with(first_night, tmp_path)
     with serving(tenant) as env:
-        sync(env, tmp_path, collections=LISTS)
         name = end_of(tenant, "vehicles")
         tenant.mangle = lambda path, items: [
             item | ill if path == "vehicles" and item["id"] == name else item for item in items

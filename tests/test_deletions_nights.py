@@ -6,15 +6,22 @@ import pytest
 from support.lake_truth import held
 from support.other_family import end_of, give_back, take_away
 from support.other_tenant import serving, stamp
-from support.other_under import full
+from support.other_under import KEYS, full
 from support.other_world import DAY
-from support.syncing import asked, report_of, sync, versions, wrong_lists, wrong_tables
+from support.syncing import asked, begin_with, pulled, report_of, sync, versions, wrong_lists, wrong_tables
 
+from pipelines.contract import RESOURCES
 from pipelines.lake import Lake
 from pipelines.sync import Status, Window
 
 OF_USERS = ("users", "vehicles", "charging_locations", "sessions")
 MONEY = (*OF_USERS, "financials", "rewards")
+ASKED = {
+    "users": tuple(RESOURCES),
+    "vehicles": (*OF_USERS, "vehicle_states", "charge_settings"),
+    "charging-locations": (*OF_USERS, "location_tariffs", "dynamic_tariffs", "charger_states", "reward_rates"),
+}
+"""What hangs under one of each, or might seem to."""
 
 
 def assert_true(tenant, home, tables=None):
@@ -30,35 +37,49 @@ def assert_still(env, home, **options):
     assert not any(report.rows_written for report in run.collections)
 
 
-@pytest.mark.parametrize("collection", ["users", "vehicles", "charging-locations"])
-def test_what_is_deleted_is_gone_with_all_below_and_comes_back_with_it(tmp_path, collection):
-    tenant = full(101, users=8, sessions=60, days=14)
+@pytest.fixture(scope="module")
+def first_night(tmp_path_factory):
+    return pulled(full(101, users=8, sessions=60, days=14), tmp_path_factory.mktemp("first-night"))
+
+
+@pytest.mark.parametrize("collection", ASKED)
+def test_what_is_deleted_is_gone_with_all_below_and_comes_back_with_it(tmp_path, first_night, collection):
+    tenant, tables = begin_with(first_night, tmp_path), ASKED[collection]
     name, table = end_of(tenant, collection), collection.replace("-", "_")
+    below = [name for name in KEYS if name in tables]
     with serving(tenant) as env:
-        sync(env, tmp_path)
         taken = take_away(tenant, collection, name)
         tenant.now += DAY
-        run = sync(env, tmp_path)
+        run = sync(env, tmp_path, collections=tables)
         assert run.status is Status.COMPLETE
         assert report_of(run, table).rows_deleted == 1
-        assert_true(tenant, tmp_path)
-        assert_still(env, tmp_path)
+        assert_true(tenant, tmp_path, below)
+        assert_still(env, tmp_path, collections=tables)
         give_back(taken)
         tenant.now += DAY
-        run = sync(env, tmp_path)
+        run = sync(env, tmp_path, collections=tables)
         assert report_of(run, table).rows_restored == 1
-        assert_true(tenant, tmp_path)
-        assert_still(env, tmp_path)
+        assert_true(tenant, tmp_path, below)
+        assert_still(env, tmp_path, collections=tables)
 
 
-@pytest.mark.parametrize("options", [{}, {"ask_all_parents": 0, "relist_rows": 0}], ids=["small", "as if large"])
-def test_nights_of_comings_and_goings(tmp_path, options):
+AS_IF_LARGE = {"ask_all_parents": 0, "relist_rows": 0}
+
+
+@pytest.mark.parametrize(
+    ("options", "nights"),
+    [
+        pytest.param(AS_IF_LARGE, 2, id="as if large"),
+        pytest.param(AS_IF_LARGE, 4, id="as if large, for longer", marks=pytest.mark.thorough),
+        pytest.param({}, 3, id="small", marks=pytest.mark.thorough),
+    ],
+)
+def test_nights_of_comings_and_goings(tmp_path, first_night, options, nights):
     """Everything at once, night by night; as if large: with nobody asked but who is new, changed or in its turn."""
-    tenant, rng = full(102, users=12, sessions=80, days=14), random.Random(902)
+    tenant, rng = begin_with(first_night, tmp_path), random.Random(902)
     away = []
     with serving(tenant) as env:
-        sync(env, tmp_path, **options)
-        for night in range(3):
+        for night in range(nights):
             tenant.night(rng)
             if away and night % 2:
                 give_back(away.pop(0))
@@ -123,10 +144,9 @@ def test_every_window_that_is_read_finds_deletions(tmp_path, how):
     assert wrong_lists(tenant, tmp_path) == {}
 
 
-def test_an_end_in_the_past_deletes_nothing_and_loses_nothing(tmp_path):
-    tenant = full(105, users=6, sessions=40, days=14)
+def test_an_end_in_the_past_deletes_nothing_and_loses_nothing(tmp_path, first_night):
+    tenant = begin_with(first_night, tmp_path)
     with serving(tenant) as env:
-        sync(env, tmp_path, collections=OF_USERS)
         take_away(tenant, "vehicles", end_of(tenant, "vehicles"))
         before = versions(tmp_path)
         for until in (tenant.now - 20 * DAY, tenant.now):
@@ -138,12 +158,11 @@ def test_an_end_in_the_past_deletes_nothing_and_loses_nothing(tmp_path):
     assert wrong_lists(tenant, tmp_path) == {}, "the run that ends later judges"
 
 
-def test_what_went_by_itself_stays_away_when_its_user_comes_back(tmp_path):
-    tenant = full(106, users=6, sessions=40, days=14)
+def test_what_went_by_itself_stays_away_when_its_user_comes_back(tmp_path, first_night):
+    tenant = begin_with(first_night, tmp_path)
     user = end_of(tenant, "users")
     car = next(row["id"] for row in tenant.rows["vehicles"].values() if row["userId"] == user)
     with serving(tenant) as env:
-        sync(env, tmp_path, collections=(*OF_USERS, "vehicle_states", "charge_settings"))
         take_away(tenant, "vehicles", car)
         tenant.now += DAY
         sync(env, tmp_path, collections=OF_USERS)
@@ -159,12 +178,11 @@ def test_what_went_by_itself_stays_away_when_its_user_comes_back(tmp_path):
     assert (car,) not in held(tmp_path / "lake", "vehicle_states", ("vehicle_id",))
 
 
-def test_a_cascade_is_told_by_table_also_where_the_run_did_not_ask_for_it(tmp_path):
-    tenant = full(107, users=6, sessions=60, days=14)
+def test_a_cascade_is_told_by_table_also_where_the_run_did_not_ask_for_it(tmp_path, first_night):
+    tenant = begin_with(first_night, tmp_path)
     user = end_of(tenant, "users")
     mine = [row for row in tenant.truth("financials") if row["userId"] == user]
     with serving(tenant) as env:
-        sync(env, tmp_path, collections=MONEY)
         taken = take_away(tenant, "users", user)
         tenant.now += DAY
         run = sync(env, tmp_path, collections=("users",))
@@ -180,13 +198,12 @@ def test_a_cascade_is_told_by_table_also_where_the_run_did_not_ask_for_it(tmp_pa
     assert_true(tenant, tmp_path, ["financials", "rewards"])
 
 
-def test_one_that_comes_back_is_asked_like_a_new_one_by_every_fan_out(tmp_path):
+def test_one_that_comes_back_is_asked_like_a_new_one_by_every_fan_out(tmp_path, first_night):
     """Its history too: what it got while it was away lies before every watermark."""
-    tenant = full(108, users=8, sessions=60, days=30)
+    tenant = begin_with(first_night, tmp_path)
     user = end_of(tenant, "users")
     large = {"ask_all_parents": 0, "rotation_nights": 366, "correction_days": 1}
     with serving(tenant) as env:
-        sync(env, tmp_path, **large)
         taken = take_away(tenant, "users", user)
         tenant.now += DAY
         sync(env, tmp_path, **large)
@@ -210,15 +227,14 @@ def test_one_that_comes_back_is_asked_like_a_new_one_by_every_fan_out(tmp_path):
     assert changed <= others
 
 
-def test_a_session_that_passes_to_another_user_is_not_there_twice(tmp_path):
-    tenant = full(109, users=8, sessions=60, days=14)
+def test_a_session_that_passes_to_another_user_is_not_there_twice(tmp_path, first_night):
+    tenant = begin_with(first_night, tmp_path)
     large = {
         "ask_all_parents": 0,
         "rotation_nights": 366,
         "collections": (*MONEY, "session_tariffs", "reward_balances"),
     }
     with serving(tenant) as env:
-        sync(env, tmp_path, **large)
         for _ in range(2):
             paid = [r for r in tenant.rows["sessions"].values() if r["id"] in tenant.rewards and r["endTime"]]
             row = max(paid, key=lambda row: row["startTime"])
@@ -233,11 +249,10 @@ def test_a_session_that_passes_to_another_user_is_not_there_twice(tmp_path):
             assert held_by == [(row["userId"], row["id"])]
 
 
-def test_sessions_that_the_tenant_goes_on_to_list_outlive_their_user(tmp_path):
-    tenant = full(110, users=8, sessions=60, days=14)
+def test_sessions_that_the_tenant_goes_on_to_list_outlive_their_user(tmp_path, first_night):
+    tenant = begin_with(first_night, tmp_path)
     user = end_of(tenant, "users")
     with serving(tenant) as env:
-        sync(env, tmp_path, collections=MONEY)
         take_away(tenant, "users", user, keeping=("sessions",))
         tenant.now += DAY
         run = sync(env, tmp_path, collections=MONEY)
@@ -268,10 +283,9 @@ def test_a_users_own_path_that_is_not_served_is_made_up_for_by_the_users_lists(t
     assert wrong_lists(tenant, tmp_path) == {}
 
 
-def test_a_quiet_night_asks_for_no_single_row(tmp_path):
-    tenant = full(112, users=8, sessions=40, days=14)
+def test_a_quiet_night_asks_for_no_single_row(tmp_path, first_night):
+    tenant = begin_with(first_night, tmp_path)
     with serving(tenant) as env:
-        sync(env, tmp_path, collections=OF_USERS)
         tenant.now += DAY
         tenant.requests.clear()
         sync(env, tmp_path, collections=OF_USERS)

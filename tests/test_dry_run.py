@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.other_tenant import serving
 from support.other_under import full
-from support.syncing import FAST, api_settings, asked, report_of, sync
+from support.syncing import FAST, api_settings, asked, begin_with, pulled, report_of, sync
 
 from pipelines.contract import FAN_OUTS, LISTS, RESOURCES
 from pipelines.contract.fan_outs import Form, Worth
@@ -65,13 +65,17 @@ def assert_like(units, run, tenant):
             assert unit.requests <= at_server[name] <= unit.requests + first, name
 
 
+@pytest.fixture(scope="module")
+def first_night(tmp_path_factory):
+    return pulled(full(41, users=10, sessions=60), tmp_path_factory.mktemp("first-night"))
+
+
 @pytest.mark.parametrize(
     ("options", "deep"), [({}, False), ({"ask_all_parents": 5, "rotation_nights": 7}, False), ({}, True)]
 )
-def test_a_quiet_night_asks_whom_the_dry_run_named(tmp_path, options, deep):
-    tenant = full(41, users=15, sessions=120)
+def test_a_quiet_night_asks_whom_the_dry_run_named(tmp_path, first_night, options, deep):
+    tenant = begin_with(first_night, tmp_path)
     with serving(tenant) as env:
-        sync(env, tmp_path, **options)
         tenant.now += timedelta(days=1)
         night, units = forecast(env, tmp_path, deep=deep, **options)
         tenant.requests.clear()
@@ -89,13 +93,13 @@ def test_a_quiet_night_asks_whom_the_dry_run_named(tmp_path, options, deep):
 
 
 def test_a_first_night_is_known_once_the_lists_were_read(tmp_path):
-    tenant = full(42, users=12, sessions=80, rich=False, unserved=frozenset({"/payouts"}))
+    tenant = full(42, users=6, sessions=30, days=20, rich=False, unserved=frozenset({"/payouts"}))
     with serving(tenant) as env:
         sync(env, tmp_path, collections=tuple(LISTS))
         _, units = forecast(env, tmp_path, collections=UNDER)
         assert [name for name, unit in units.items() if not unit.is_known] == ["dynamic_tariffs"]
         assert units["payouts"].requests == 2
-        assert units["payouts"].asked == {"new": 12}
+        assert units["payouts"].asked == {"new": 6}
         tenant.requests.clear()
         run = sync(env, tmp_path, collections=UNDER)
         assert_like(units, run, tenant)
@@ -104,7 +108,7 @@ def test_a_first_night_is_known_once_the_lists_were_read(tmp_path):
         tenant.requests.clear()
         assert_like(units, sync(env, tmp_path), tenant)
     assert night.requests <= len(tenant.requests)
-    assert units["payouts"].asked == {"few enough to ask all": 12}
+    assert units["payouts"].asked == {"few enough to ask all": 6}
 
 
 def test_what_the_tenant_does_not_serve_is_not_asked_and_a_deep_run_probes_it(tmp_path):
@@ -125,7 +129,7 @@ def test_what_the_tenant_does_not_serve_is_not_asked_and_a_deep_run_probes_it(tm
 
 
 def test_who_failed_is_named_as_such(tmp_path):
-    tenant = full(44, users=12, sessions=80)
+    tenant = full(44, users=6, sessions=30, days=20)
     broken = min(tenant.rows["users"])
     tables = ("users", "sessions", "messages")
     with serving(tenant) as env:
@@ -138,7 +142,7 @@ def test_who_failed_is_named_as_such(tmp_path):
 
 
 def test_rows_that_could_not_be_read_are_asked_for_again(tmp_path):
-    tenant = full(45, users=12, sessions=80)
+    tenant = full(45, users=6, sessions=30, days=20)
     broken = min(tenant.rows["sessions"])
     tenant.mangle = lambda _path, items: [i | {"isManaged": "yes"} if i.get("id") == broken else i for i in items]
     with serving(tenant) as env:
@@ -147,8 +151,8 @@ def test_rows_that_could_not_be_read_are_asked_for_again(tmp_path):
     assert "1 windows in which a row could not be read" in units["sessions"].notes
 
 
-def test_only_the_clock_is_asked_and_nothing_is_written(tmp_path):
-    tenant = full(46, users=10, sessions=60)
+def test_only_the_clock_is_asked_and_nothing_is_written(tmp_path, first_night):
+    tenant = begin_with(first_night, tmp_path)
     with serving(tenant) as env:
         night, units = forecast(env, tmp_path / "new")
         assert tenant.requests == [("users", {"pageSize": "1"})]
@@ -156,7 +160,6 @@ def test_only_the_clock_is_asked_and_nothing_is_written(tmp_path):
         assert {name for name, unit in units.items() if unit.is_known} == set(LISTS)
         assert night.requests == CLOCK_REQUESTS + 2 * 4 + 1 + 2
 
-        sync(env, tmp_path)
         before = contents(tmp_path)
         tenant.requests.clear()
         forecast(env, tmp_path, deep=True)

@@ -50,7 +50,7 @@ def test_after_a_night_a_year_ahead_nothing_is_missed(tmp_path):
 
 @pytest.mark.parametrize("days", [365, -365])
 def test_the_machines_own_clock_moves_no_window_and_read_times_only_rise(tmp_path, monkeypatch, days):
-    tenant, right, lists = seeded(52), SystemClock.utc_now, ("users", "sessions")
+    tenant, right, lists = seeded(52, users=60, sessions=400), SystemClock.utc_now, ("users", "sessions")
     with serving(tenant) as env:
         sync(env, tmp_path, collections=lists)
         for costs, wrong in ((3.14, timedelta(days=days)), (4.14, timedelta(0))):

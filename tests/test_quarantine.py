@@ -1,14 +1,12 @@
 """The way back out of quarantine, against the tenant's truth; through the command where people use it."""
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from support.command import environment, run_command
 from support.lake_truth import differences
 from support.other_tenant import serving
 from support.other_under import full
@@ -48,14 +46,7 @@ def wrong_sessions(tenant, home):
 
 
 def command(home, *arguments):
-    done = subprocess.run(
-        [sys.executable, "-m", "pipelines.cli", "quarantine", *arguments],
-        env=os.environ | {"CHARGELAKE_HOME": str(home)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    done = run_command("quarantine", *arguments, environment=environment(home))
     return done.returncode, done.stdout, done.stderr
 
 

@@ -57,7 +57,7 @@ def test_the_first_pull_is_the_tenant(tmp_path, options):
 
 
 def test_again_with_the_same_end_writes_only_the_record_of_the_run(tmp_path):
-    tenant = seeded(2)
+    tenant = seeded(2, users=60, sessions=400)
     with serving(tenant) as env:
         sync(env, tmp_path, until=tenant.now)
         before = delta_versions(tmp_path / "lake")
@@ -70,25 +70,23 @@ def test_again_with_the_same_end_writes_only_the_record_of_the_run(tmp_path):
 
 def test_nights_bring_new_late_and_ended_sessions(tmp_path):
     rng = random.Random(3)
-    tenant = seeded(3)
+    tenant = seeded(3, users=120, sessions=800)
     vehicles = list(tenant.rows["vehicles"].values())
     locations = {row["userId"]: row["id"] for row in tenant.rows["charging-locations"].values()}
     with serving(tenant) as env:
         sync(env, tmp_path)
-        for night in range(4):
+        for night in range(3):
             tenant.now += timedelta(days=1)
             for row in list(tenant.rows["sessions"].values()):
                 if row["endTime"] is None and rng.random() < 0.7:
                     end = tenant.now - timedelta(hours=rng.uniform(0, 40))
                     row |= {"endTime": stamp(end), "status": "Complete", "calibrationState": None, "chargeCosts": 1.25}
-            for _ in range(rng.randrange(150)):
+            for _ in range(20 + rng.randrange(100)):
                 start = tenant.now - timedelta(hours=rng.uniform(0.1, 46))
                 new = session(f"{rng.getrandbits(32):08x}-0000-4000-8000-{night:012x}", rng.choice(vehicles), locations,
                               start, None, rng)  # fmt: skip
                 tenant.put("sessions", new)
-            fresh = seeded(100 + night).rows["users"]
-            added = dict(list(fresh.items())[:3])
-            for row in added.values():
+            for row in seeded(100 + night, users=3, sessions=0).rows["users"].values():
                 tenant.put("users", row | {"createdAt": stamp(tenant.now - timedelta(hours=5))})
             tenant.requests.clear()
             report = sync(env, tmp_path)
@@ -99,7 +97,7 @@ def test_nights_bring_new_late_and_ended_sessions(tmp_path):
 
 
 def test_rows_dated_after_the_end_come_along_and_do_not_blind_the_next_night(tmp_path):
-    tenant = seeded(4)
+    tenant = seeded(4, users=60, sessions=400)
     rng = random.Random(4)
     vehicle = next(iter(tenant.rows["vehicles"].values()))
     locations = {row["userId"]: row["id"] for row in tenant.rows["charging-locations"].values()}
@@ -120,7 +118,7 @@ def test_rows_dated_after_the_end_come_along_and_do_not_blind_the_next_night(tmp
 
 
 def test_an_end_in_the_past_reads_again_and_moves_nothing_back(tmp_path):
-    tenant = seeded(5)
+    tenant = seeded(5, users=60, sessions=400)
     with serving(tenant) as env:
         sync(env, tmp_path)
         table = Lake(str(tmp_path / "lake")).table(LISTS["sessions"])
@@ -160,7 +158,7 @@ def test_a_long_history_comes_in_slices_and_can_be_cut_short(tmp_path):
 
 
 def test_a_row_that_cannot_be_read_is_set_aside_and_comes_back(tmp_path):
-    tenant = seeded(7)
+    tenant = seeded(7, users=60, sessions=400)
     broken = sorted(tenant.rows["sessions"])[17]
 
     def mangle(path, items):
@@ -187,7 +185,7 @@ def test_a_row_that_cannot_be_read_is_set_aside_and_comes_back(tmp_path):
 
 
 def test_a_row_met_broken_in_two_runs_is_permanent_and_asked_no_more(tmp_path):
-    tenant = seeded(8)
+    tenant = seeded(8, users=60, sessions=400)
     broken = min(tenant.rows["sessions"].values(), key=lambda row: row["startTime"])["id"]
     tenant.mangle = lambda _path, items: [
         item | {"startTime": "yesterday"} if item.get("id") == broken else item for item in items
@@ -205,7 +203,7 @@ def test_a_row_met_broken_in_two_runs_is_permanent_and_asked_no_more(tmp_path):
 
 
 def test_what_the_contract_does_not_know_is_kept_and_reported_once(tmp_path):
-    tenant = seeded(9)
+    tenant = seeded(9, users=20, sessions=100)
     name = next(iter(tenant.rows["sessions"]))
     tenant.rows["sessions"][name] |= {"status": "Paused", "mood": {"level": 3}}
     with serving(tenant) as env:
@@ -222,7 +220,7 @@ def test_what_the_contract_does_not_know_is_kept_and_reported_once(tmp_path):
 
 
 def test_resync_finds_a_correction_that_no_window_shows(tmp_path):
-    tenant = seeded(10)
+    tenant = seeded(10, users=60, sessions=400)
     old = min(tenant.rows["sessions"].values(), key=lambda row: row["startTime"])
     with serving(tenant) as env:
         sync(env, tmp_path)
@@ -237,7 +235,7 @@ def test_resync_finds_a_correction_that_no_window_shows(tmp_path):
 
 
 def test_wrong_credentials_write_nothing(tmp_path):
-    tenant = seeded(11)
+    tenant = seeded(11, users=3, sessions=3)
     with serving(tenant) as env, pytest.raises(CredentialsRefused, match="SMART_CHARGING_CLIENT_SECRET"):
         sync(env | {"SMART_CHARGING_CLIENT_SECRET": "wrong"}, tmp_path)
     assert not list((tmp_path / "lake").iterdir())
@@ -245,7 +243,7 @@ def test_wrong_credentials_write_nothing(tmp_path):
 
 def test_a_local_clock_that_was_set_back_does_not_hide_corrections(tmp_path):
     """`_synced_at` goes on from what the table holds."""
-    tenant = seeded(12)
+    tenant = seeded(12, users=60, sessions=400)
     with serving(tenant) as env:
         sync(env, tmp_path)
         table = Lake(str(tmp_path / "lake")).table(LISTS["sessions"])
@@ -276,7 +274,7 @@ def _as_batch(table, at):
 
 
 def test_one_broken_list_stops_no_other(tmp_path):
-    tenant = seeded(13)
+    tenant = seeded(13, users=60, sessions=400)
     tenant.failing |= {"users", "vehicles"}
     with serving(tenant) as env:
         report = sync(env, tmp_path)

@@ -9,13 +9,17 @@ from __future__ import annotations
 import multiprocessing
 import os
 import runpy
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pyarrow as pa
 import pytest
+
+from pipelines.lake.store import DeltaStore
 
 PATIENCE_SECONDS = 300
 COMMAND = [sys.executable, "-m", "pipelines.cli"]
@@ -34,11 +38,16 @@ def environment(home: Path, env: Mapping[str, str] | None = None, **more: str) -
     return clean | dict(env or {}) | fast | {"CHARGELAKE_HOME": str(home), "COLUMNS": "200"} | more
 
 
-def run_command(*arguments: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """`python -m pipelines.cli` with these arguments in exactly this environment, and what it said."""
+def run_command(
+    *arguments: str, environment: Mapping[str, str], killed_after: int = 0
+) -> subprocess.CompletedProcess[str]:
+    """`python -m pipelines.cli` with these arguments in exactly this environment, and what it said.
+
+    killed_after: the commit of a table after which it is killed; 0: it is not.
+    """
     with TemporaryDirectory() as folder:
         out, err = Path(folder) / "out", Path(folder) / "err"
-        process = FORKS.Process(target=_command, args=(arguments, dict(environment), out, err))
+        process = FORKS.Process(target=_command, args=(arguments, dict(environment), out, err, killed_after))
         process.start()
         process.join(PATIENCE_SECONDS)
         if process.exitcode is None:
@@ -48,11 +57,26 @@ def run_command(*arguments: str, environment: Mapping[str, str]) -> subprocess.C
         return subprocess.CompletedProcess(arguments, process.exitcode, out.read_text(), err.read_text())
 
 
-def _command(arguments: tuple[str, ...], environment: dict[str, str], out: Path, err: Path) -> None:
+def _command(arguments: tuple[str, ...], environment: dict[str, str], out: Path, err: Path, killed_after: int) -> None:
     os.environ.clear()
     os.environ.update(environment)
     for path, stream in ((out, sys.stdout), (err, sys.stderr)):
         with path.open("wb") as file:
             os.dup2(file.fileno(), stream.fileno())
+    if killed_after:
+        _kill_after(killed_after)
     sys.argv = ["chargelake", *arguments]
     runpy.run_module("pipelines.cli", run_name="__main__", alter_sys=True)
+
+
+def _kill_after(commit: int) -> None:
+    append, left = DeltaStore.append, commit
+
+    def killing(store: DeltaStore, rows: pa.Table, transactions: Mapping[str, int]) -> None:
+        nonlocal left
+        append(store, rows, transactions)
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    DeltaStore.append = killing  # type: ignore[method-assign]

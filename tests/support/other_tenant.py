@@ -229,9 +229,9 @@ def serving(tenant):
         loop.close()
 
 
-def seeded(seed, **options):
+def seeded(seed, *, users=230, sessions=3200, **options):
     """A tenant of moderate size on a fixed day."""
     now = datetime(2026, 6, 1, 3, 0, tzinfo=timezone.utc)
     tenant = OtherTenant(now=now, **options)
-    fill(tenant, random.Random(seed), users=230, sessions=3200, since=now - timedelta(days=200), until=now)
+    fill(tenant, random.Random(seed), users=users, sessions=sessions, since=now - timedelta(days=200), until=now)
     return tenant

@@ -3,10 +3,13 @@
 Does not belong here: tenants (other_tenant.py, other_under.py, demo.py), expectations.
 """
 
+import copy
+import shutil
 from pathlib import Path
 
 from support.lake_truth import SAME, differences
 from support.other_family import TABLES
+from support.other_tenant import serving
 from support.other_under import KEYS
 
 from pipelines.contract import RESOURCES
@@ -29,6 +32,21 @@ def sync(env, home, *, until=None, collections=tuple(RESOURCES), ranges=None, de
         sync=SyncSettings(**(FAST | settings)),
         lake=LakeSettings(home=Path(home)),
     )
+
+
+def pulled(tenant, home, **options):
+    """A tenant and the lake that was pulled from it, for several tests to begin with: see `begin_with`."""
+    with serving(tenant) as env:
+        sync(env, home, **options)
+    tenant.requests.clear()
+    return tenant, home
+
+
+def begin_with(first_night, home):
+    """Copies of what `pulled` gave: the tenant, and in `home` its lake."""
+    tenant, lake = first_night
+    shutil.copytree(lake, home, dirs_exist_ok=True)
+    return copy.deepcopy(tenant)
 
 
 def wrong_tables(tenant, home, tables=tuple(KEYS)):

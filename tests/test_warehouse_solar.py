@@ -130,6 +130,7 @@ def test_months_are_sums_of_days(night):
             assert math.isclose(built[key][name] or 0, value, rel_tol=1e-9, abs_tol=1e-9)
 
 
+@pytest.mark.thorough
 def test_incremental_is_what_a_full_build_makes(night, data, home, tmp_path):
     """After revisions, deletions, a moved place, rows committed while a build ran, an erasure and a compaction."""
     shutil.copytree(home, tmp_path / "kept")

@@ -153,7 +153,7 @@ def test_costs_are_what_the_intervals_of_the_tariffs_say(pulled, prices):
             costs = other_costs(session, segments)
         assert abs(fact["charge_costs"] - costs) < CENT
         compared += 1
-    assert compared > 150
+    assert compared > 75
 
 
 def test_prices_over_sessions_are_what_the_tariffs_and_the_sessions_say(pulled, prices):
@@ -284,7 +284,7 @@ def test_no_cell_of_the_published_file_holds_a_personal_value(pulled):
     assert {schema for schema, *_ in columns} == {"marts", "ops"}
     personal = personal_values(pulled.told)
     long = {value for value in personal if len(value) > 7}
-    assert len(long) > 50
+    assert len(long) > 25
     assert not personal & cells[True]
     assert not long & cells[False]
     text = "\n".join(cells[True])

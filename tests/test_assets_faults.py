@@ -12,6 +12,7 @@ from support.dagster import failed_checks, lake, materialised, page_instance, sa
 from support.lake_truth import SAME, differences
 from support.other_tenant import API_KEY, SECRET, TOKEN, serving
 from support.other_under import full
+from support.parsed_project import MODELS_ONLY
 from support.searching import found_in
 from support.syncing import api_settings
 
@@ -59,6 +60,7 @@ def nights(tenant, served, home):
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (served | FAST | {"CHARGELAKE_HOME": str(home)}).items():
             patch.setenv(name, value)
+        patch.setenv(*MODELS_ONLY)
         tenant.failing = {"sessions"}
         failed = run_night()
         tenant.failing = set()

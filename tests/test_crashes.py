@@ -1,13 +1,13 @@
-"""A run that dies after each commit of a fan-out in turn: whoever was committed as asked has their rows in the lake, or
-set aside."""
+"""A run that dies after each of its commits in turn: what was committed as read or asked is in the lake, or set aside."""
 
 import shutil
 
 import pytest
 from support.other_tenant import serving
 from support.other_under import full
-from support.syncing import sync, wrong_tables
+from support.syncing import sync, wrong_lists, wrong_tables
 
+from pipelines.contract import LISTS
 from pipelines.lake import Lake
 from pipelines.lake.store import DeltaStore
 from pipelines.sync.replay import waiting
@@ -22,7 +22,10 @@ class Death(BaseException):
 
 @pytest.fixture
 def after_each_death(tmp_path, monkeypatch):
-    """Yields a home after a death behind each commit of a fan-out in turn, and a good run with the same end."""
+    """Yields a home after a death behind each commit of some tables in turn, and a good run with the same end.
+
+    above: what the lake holds before.
+    """
     append, left = DeltaStore.append, [0]
 
     def dying(store, rows, transactions):
@@ -31,9 +34,11 @@ def after_each_death(tmp_path, monkeypatch):
         if left[0] == 0:
             raise Death
 
-    def homes(tenant, env, tables):
+    def homes(tenant, env, tables, above=ABOVE):
         until, deaths = tenant.now.replace(microsecond=0), 0
-        sync(env, tmp_path / "above", collections=ABOVE, until=until)
+        (tmp_path / "above").mkdir()
+        if above:
+            sync(env, tmp_path / "above", collections=above, until=until)
         for commit in range(1, 30):
             home = shutil.copytree(tmp_path / "above", tmp_path / str(commit))
             left[0] = commit
@@ -50,6 +55,19 @@ def after_each_death(tmp_path, monkeypatch):
         assert deaths > len(tables)
 
     return homes
+
+
+def test_after_a_death_behind_any_commit_of_lists_no_row_is_lost(after_each_death):
+    tenant = full(153, users=4, sessions=12, days=60)  # longer than what every night reads again
+    broken = min(tenant.rows["sessions"])
+    tenant.mangle = lambda _path, items: [
+        item | {"isManaged": "perhaps"} if item.get("id") == broken else item for item in items
+    ]
+    with serving(tenant) as env:
+        for home in after_each_death(tenant, env, tuple(LISTS), above=()):
+            assert [record["key"] for record in waiting(Lake(str(home / "lake")))] == [broken], home
+            [(table, (missing, extra, different))] = wrong_lists(tenant, home).items()
+            assert (table, len(missing), extra, different) == ("sessions", 1, [], []), home
 
 
 def test_after_a_death_behind_any_commit_the_next_run_has_every_row(after_each_death):

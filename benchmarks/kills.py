@@ -66,7 +66,7 @@ class Nights:
             self.figures["failed runs"] += 1
         if self.figures["nights"] % 2 == 0:
             self._killed("maintain")
-            assert self.run("maintain") == 0
+            self._must("maintain")
         if self.figures["nights"] % 6 == 0:
             self.publish(kills=1)
 
@@ -76,8 +76,13 @@ class Nights:
             for _ in range(kills):
                 self._killed(verb)
                 self._look()
-            assert self.run(verb) == 0
+            self._must(verb)
             self._look()
+
+    def _must(self, *arguments: str) -> None:
+        """Run what has no reason to fail."""
+        if self.run(*arguments) not in FINE:
+            raise SystemExit(f"`chargelake {' '.join(arguments)}` failed: {self._said.read_text()}")
 
     def settle(self) -> None:
         self._tenant.faults()
@@ -85,7 +90,7 @@ class Nights:
         self._tenant.mend()
         for _ in range(2):
             self._tenant.advance(hours=24)
-            assert self.run("sync", "--deep") in FINE
+            self._must("sync", "--deep")
 
     def run(self, *arguments: str) -> int:
         begun = time.monotonic()
@@ -159,9 +164,14 @@ class Nights:
             [sys.executable, "-m", "pipelines.cli", *arguments],
             env=os.environ | self._tenant.env | SETTINGS | {"CHARGELAKE_HOME": str(self._home)},
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=self._said.open("w"),
             start_new_session=True,
         )
+
+    @property
+    def _said(self) -> Path:
+        """What the last process complained of."""
+        return self._home / "said.txt"
 
 
 def main() -> None:
@@ -172,6 +182,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=0.03, help="share of requests that meet a fault")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(31))
     options = parser.parse_args()
+    print(f"seed {options.seed}", flush=True)
     home = Path(tempfile.mkdtemp())
     try:
         with running_tenant(users=4, newest_sessions=8) as tenant:

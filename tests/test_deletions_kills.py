@@ -88,6 +88,8 @@ def test_killed_after_each_commit_of_a_return(tmp_path):
                 break
             kills += 1
             tenant.requests.clear()
+            sync(env, home, collections=("users",))
+            assert_true(tenant, home)
             sync(env, home, collections=SYNCED, ask_all_parents=0)
             assert_true(tenant, home)
             assert asked(tenant, f"{user}/financials"), "it is asked like a new one"

@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
 
 UNASKED = "ignore:resource_tracker:UserWarning"
 """What Python says at the end of locks of processes that left without it."""
@@ -57,6 +57,7 @@ class _Run:
     """As much of a `subprocess.Popen` as the callers of dbt use."""
 
     returncode: int
+    """Known when `communicate` has come back."""
 
     def __init__(self, server: subprocess.Popen[str], output: Path) -> None:
         self._server = server
@@ -68,19 +69,9 @@ class _Run:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         pass
 
-    def wait(self) -> int:
-        if not hasattr(self, "returncode"):
-            self.returncode = int(self._server.stdout.readline())
-        return self.returncode
-
     def communicate(self) -> tuple[bytes, None]:
-        self.wait()
+        self.returncode = int(self._server.stdout.readline())
         return self._output.read_bytes(), None
-
-    @property
-    def stdout(self) -> IO[bytes]:
-        self.wait()
-        return self._output.open("rb")
 
     def kill(self) -> None:
         self._server.kill()

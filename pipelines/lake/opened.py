@@ -10,8 +10,10 @@ Does not belong here: commits and refusals (store.py).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pyarrow.dataset as ds
+import pyarrow.fs as pafs
 from deltalake import DeltaTable
 
 from pipelines.lake.log import transactions_from, transactions_until
@@ -25,7 +27,7 @@ class Opened:
     def __init__(self) -> None:
         self._tables: dict[str, DeltaTable] = {}
         self._transactions: dict[str, tuple[int, Transactions]] = {}
-        self._datasets: dict[str, tuple[int, ds.Dataset]] = {}
+        self._datasets: dict[str, tuple[int, ds.FileSystemDataset]] = {}
 
     def stands(self, uri: str) -> bool:
         """Whether there is such a table."""
@@ -57,11 +59,20 @@ class Opened:
         if known_at == version - 1:
             self._transactions[uri] = (version, {**known, **transactions})
 
-    def dataset(self, uri: str, table: DeltaTable) -> ds.Dataset:
-        """The files of a table as Arrow reads them; what it learns of them, it learns once."""
+    def dataset(self, uri: str, table: DeltaTable) -> ds.FileSystemDataset:
+        """The files of a table as Arrow reads them. What it learns of a file it learns once: files never change."""
         version = table.version()
         known_at, dataset = self._datasets.get(uri, (-1, None))
         if dataset is None or known_at != version:
-            dataset = table.to_pyarrow_dataset()
+            known = {} if dataset is None else {file.path: file for file in dataset.get_fragments()}
+            found = table.to_pyarrow_dataset(filesystem=_local_files(uri))
+            assert isinstance(found, ds.FileSystemDataset)
+            files = [known.get(file.path, file) for file in found.get_fragments()]
+            dataset = ds.FileSystemDataset(files, found.schema, found.format, found.filesystem)
             self._datasets[uri] = (version, dataset)
         return dataset
+
+
+def _local_files(uri: str) -> pafs.FileSystem | None:
+    """Arrow's own way to the files of a folder, which takes half the time of Delta's; None for an object store."""
+    return None if "://" in uri else pafs.SubTreeFileSystem(str(Path(uri).resolve()), pafs.LocalFileSystem())

@@ -33,7 +33,7 @@ from demo.run import credentials
 from demo.truth import TRUE_TABLES
 from pipelines import local_clock
 from pipelines.client import open_client
-from pipelines.contract import RESOURCES
+from pipelines.contract import FAN_OUTS, LINKS, LISTS, RESOURCES
 from pipelines.errors import ChargelakeError
 from pipelines.lake import Lake, maintenance, store
 from pipelines.normalise.brackets import decode_leniently
@@ -48,6 +48,15 @@ HONEST = tuple(kind.name for kind in FAULT_KINDS if not kind.lies)
 ALL_FAULTS = tuple(kind.name for kind in FAULT_KINDS)
 RECORDS = ("_quarantine", "_contract_drift", "_pending_parents", "_deletion_candidates")
 """Tables beside those of data that a run on a still tenant leaves alone."""
+
+
+def some_collections(chance):
+    """One or two lists or fan-outs, drawn, and all that their rows hang under: a night costs a fifth of a whole one."""
+    units = [*((name,) for name in LISTS), *(fan_out.tables for fan_out in FAN_OUTS.values())]
+    chosen = {name for tables in chance.sample(units, chance.randint(1, 2)) for name in tables}
+    while above := {link.parent for link in LINKS if link.child in chosen} - chosen:
+        chosen |= above
+    return tuple(name for name in RESOURCES if name in chosen)
 
 
 class Crash(BaseException):
@@ -150,7 +159,7 @@ class Simulation:
     rate: the share of requests that meet a fault. malformed: the share of served rows in another form; a tenth of it is
     so for good, until it is mended. pair_rate: how often two syncs run at once; maintain_rate: how often the lake is
     maintained between two runs, and how often during one.
-    until: of the last run that came to its end. figures: nights, runs, crashes, requests, rows compared; changed: changes by kind.
+    collections: what is asked for and compared. until: of the last run that came to its end. figures: nights, runs, crashes, requests, rows compared; changed: changes by kind.
     """
 
     seed: int
@@ -159,6 +168,7 @@ class Simulation:
     newest_sessions: int = 8
     changes: int = 12
     kinds: tuple | None = None
+    collections: tuple = tuple(RESOURCES)
     faults: tuple = HONEST
     rate: float = 0.03
     malformed: float = 0.0
@@ -235,7 +245,7 @@ class Simulation:
 
     def run(self, *, deep=False, crash_at=None, until=None):
         """One sync; its report, or None where it crashed or the API would not let it go on."""
-        [report] = self._run([Order(deep=deep, until=until)], [crash_at])
+        [report] = self._run([Order(self.collections, deep=deep, until=until)], [crash_at])
         return report
 
     def run_two(self, *, deep=False, crash_at=None):
@@ -243,7 +253,7 @@ class Simulation:
         self.figures["pairs"] += 1
         crashes = [crash_at, None]
         self.chance.shuffle(crashes)
-        reports = self._run([Order(deep=deep), Order(deep=deep)], crashes)
+        reports = self._run([Order(self.collections, deep=deep)] * 2, crashes)
         return next((report for report in reports if report is not None), None)
 
     def _run(self, orders, crashes):
@@ -299,7 +309,7 @@ class Simulation:
     def wrong(self):
         """Tables that differ from the tenant's truth: missing, extra and different rows, and doubled versions."""
         found = {}
-        for name in TRUE_TABLES:
+        for name in filter(self.collections.__contains__, TRUE_TABLES):
             truth, key = self.tenant.truth(name), RESOURCES[name].key_columns
             self.figures["rows compared"] += len(truth)
             found[name] = differences(self.home / "lake", name, truth, key)

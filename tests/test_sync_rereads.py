@@ -4,14 +4,14 @@ from datetime import date, datetime, timedelta, timezone
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from support.lake_truth import SAME, differences
 from support.other_tenant import seeded, serving, stamp
 from test_sync_nights import assert_true, delta_versions, sync
 
 from pipelines.lake import Lake
-from pipelines.sync.rereads import closed_months, rotation
+from pipelines.sync.rereads import closed_months, has_a_turn, rotation
 
 DAY = timedelta(days=1)
 T0 = datetime(2025, 1, 1, tzinfo=timezone.utc)
@@ -42,6 +42,13 @@ def test_all_of_history_has_its_turn_whatever_nights_are_missed(oldest, begin, g
 @given(oldest=instants, until=instants, nights=st.integers(1, 90))
 def test_the_same_night_again_rotates_nothing(oldest, until, nights):
     assert rotation(oldest, until, until, until, nights) == []
+    assert not has_a_turn(until, until)
+
+
+@given(oldest=instants, last=st.none() | instants, until=instants)
+def test_where_nothing_has_a_turn_nothing_rotates(oldest, last, until):
+    assume(oldest < until)
+    assert has_a_turn(last, until) == bool(rotation(oldest, until, last, until, 1))
 
 
 @given(oldest=instants, upper=instants, nights=st.integers(1, 90))

@@ -24,7 +24,7 @@ from pipelines.sync.listing import Ask
 from pipelines.sync.pages import Page, empty_page, read_array, read_page
 from pipelines.sync.reconciling import MonthCount
 from pipelines.sync.report import CollectionReport
-from pipelines.sync.rereads import closed_months, rotation
+from pipelines.sync.rereads import closed_months, has_a_turn, rotation
 from pipelines.sync.run_context import Run
 from pipelines.sync.slices import SliceWriter
 from pipelines.sync.windows import EDGE, MILLISECOND, Window, next_window, shifted, to_millisecond
@@ -150,13 +150,13 @@ class CollectionSync:
 
     async def _rotate(self) -> None:
         """Read tonight's part of all history again: what was changed long after it happened."""
-        if self._resource.changes is Change.NONE or self._relists:
+        last = self._writer.watermark(self._rotation_id)
+        if self._resource.changes is Change.NONE or self._relists or not has_a_turn(last, self._run.until):
             return
         oldest = self._writer.held_times(self._listing.time).oldest
         upper = self._run.until - self._overlap(self._listing)
         if oldest is None or oldest >= upper:
             return
-        last = self._writer.watermark(self._rotation_id)
         windows = rotation(oldest, upper, last, self._run.until, self._run.settings.rotation_nights)
         settled = [await self._take(self._listing, window) for window in windows]
         self._has_rotated = all(settled)

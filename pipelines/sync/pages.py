@@ -45,12 +45,11 @@ class Page:
 
     def oldest_if_newest_first(self, path: str) -> datetime | None:
         """The oldest instant at `path` of the readable items, if they never rise; None otherwise."""
-        texts = [item.get(path) if isinstance(item, Mapping) else None for item in self.items]
+        texts = [item.get(path) if isinstance(item, dict) else None for item in self.items]
         alike = [text for text in texts if isinstance(text, str) and len(text) == 24 and text[10] + text[23] == "TZ"]
         if alike and len(alike) == len(texts):
             # one form for all: they compare as texts, which spares parsing a hundred of them
-            in_order = all(newer >= older for newer, older in pairwise(alike))
-            oldest = parse_instant(alike[-1]) if in_order else None
+            oldest = parse_instant(alike[-1]) if alike == sorted(alike, reverse=True) else None
             if oldest is not None:
                 return oldest
         times = self.times(path)
@@ -61,7 +60,7 @@ class Page:
 
 def item_time(item: object, path: str) -> datetime | None:
     """The instant at a top-level `path` of an item, None if there is no readable one."""
-    value = item.get(path) if isinstance(item, Mapping) else None
+    value = item.get(path) if isinstance(item, dict) else None
     return parse_instant(value) if isinstance(value, str) else None
 
 

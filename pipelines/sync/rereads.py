@@ -39,6 +39,11 @@ def rotation(oldest: datetime, upper: datetime, last: datetime | None, until: da
     return joined(windows)
 
 
+def has_a_turn(last: datetime | None, until: datetime) -> bool:
+    """Whether any day may have its turn: on one day, nothing has it twice. last, until: see rotation."""
+    return last is None or _day_number(last) < _day_number(until)
+
+
 def closed_months(oldest: datetime, upper: datetime) -> list[Window]:
     """The UTC months from the one that holds `oldest` (or FIRST_DAY) to the last that ends at or before `upper`."""
     months = []

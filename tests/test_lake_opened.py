@@ -10,8 +10,10 @@ import pytest
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from support.lake_rows import USERS, user_id, user_rows
 
+from pipelines.errors import LakeError
 from pipelines.lake import Lake
 from pipelines.lake.log import transactions_from, transactions_until
+from pipelines.lake.maintenance import maintain
 from pipelines.lake.scratch import scratch_database
 from pipelines.sync.fanout.known import Known
 
@@ -89,6 +91,33 @@ def test_what_is_opened_is_read_as_it_was_when_others_have_committed(tmp_path):
         assert versions.read_all()["id"].to_pylist() == [user_id(1)]
     with lake.reading(USERS, ["id"]) as versions:
         assert len(versions.read_all()) == 3
+
+
+def ids(lake):
+    with lake.reading(USERS, ["id"]) as versions:
+        return sorted(versions.read_all()["id"].to_pylist())
+
+
+def test_a_run_reads_a_table_that_others_write_and_maintain_as_who_opens_it_anew(tmp_path):
+    chance, lake = random.Random(3), Lake(str(tmp_path))
+    for number in range(12):
+        writer = chance.choice([lake, Lake(str(tmp_path))])
+        writer.table(USERS).commit(user_rows([(number, "a", T0 + timedelta(hours=number), False)]), {})
+        if number % 5 == 4:
+            list(maintain(str(tmp_path)))
+        assert ids(lake) == ids(Lake(str(tmp_path))) == [user_id(each) for each in range(number + 1)]
+
+
+def test_what_a_run_has_learnt_of_a_file_it_does_not_read_again(tmp_path):
+    lake = Lake(str(tmp_path))
+    lake.table(USERS).commit(user_rows([(1, "a", T0, False)]), {})
+    assert ids(lake) == [user_id(1)]
+    [file] = (tmp_path / "users").rglob("*.parquet")
+    file.write_bytes(file.read_bytes()[:-4] + b"gone")
+    lake.table(USERS).commit(user_rows([(2, "a", T0, False)]), {})
+    assert ids(lake) == [user_id(1), user_id(2)]
+    with pytest.raises(LakeError, match="damaged"):
+        ids(Lake(str(tmp_path)))
 
 
 def test_records_that_another_run_wrote_are_met_before_a_record_is_written(tmp_path):

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from pipelines.errors import WarehouseError
 from pipelines.settings import LakeSettings
+
+DYING_SECONDS = 3.0
+"""A process that was killed may hold what it had locked until its last write to the disk is done."""
 
 
 def private_folder(path: Path) -> Path:
@@ -39,21 +43,33 @@ def exclusive(settings: LakeSettings) -> Iterator[int]:
     """Hold the warehouse's lock: one build or publish at a time on this machine.
 
     Yields the lock's file descriptor; a child process that inherits it keeps the lock until it has ended, even when
-    its parent is killed. Raises WarehouseError at once when somebody else holds the lock.
+    its parent is killed. Raises WarehouseError when somebody else holds the lock for longer than a dying process does.
     """
     private_folder(settings.warehouse_folder)
     path = settings.warehouse_folder / "lock"
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked(handle):
             raise WarehouseError(
                 f"another build or publish is at work in {settings.warehouse_folder}; wait until it has ended"
-            ) from None
+            )
         yield handle
     finally:
         os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    """Take a lock as soon as it is free, or give up."""
+    deadline = time.monotonic() + DYING_SECONDS
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.05)
+        else:
+            return True
 
 
 @contextmanager

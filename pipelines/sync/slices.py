@@ -1,5 +1,8 @@
 """Gathers what was read and commits it in slices: first what was set aside, then rows and watermarks together.
 
+Answers are normalised long before a slice is full: as columns they take a fraction of the memory, and what they held is
+free for the next ones.
+
 Does not belong here: what to ask (collection.py), how rows are compared and stored (pipelines/lake).
 """
 
@@ -19,6 +22,7 @@ from pipelines.contract import Question, Resource, column_name
 from pipelines.lake import ChangelogTable, RecordTable
 from pipelines.lake.held import HeldTimes
 from pipelines.normalise import BadRow, Drift, normalise
+from pipelines.normalise.drift import bounded
 from pipelines.sync.asides import Asides
 from pipelines.sync.deletions.absence import Absences
 from pipelines.sync.pages import Page
@@ -30,6 +34,9 @@ from pipelines.sync.windows import EDGE, Window, shifted
 pc: Any = pyarrow.compute  # the stubs allow less than the functions do
 
 PendingWindow = tuple[str | None, Window]
+
+PART_ROWS = 4_000
+"""That are normalised at a time. Fewer cost more for each row, more wait in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,10 @@ class SliceWriter:
         self._run_id = run_id
         self._slice_rows = slice_rows
         self._sources: list[_Source] = []
+        self._unread = 0
+        self._parts: list[pa.Table] = []
+        self._bad: list[SetAside] = []
+        self._drift: Counter[Drift] = Counter()
         self._buffered = 0
         self._moves: dict[str, datetime] = {}
         self._erased: dict[str, datetime | None] = {}
@@ -105,7 +116,10 @@ class SliceWriter:
         """Take pages that answer `question` within `window`."""
         for page in pages:
             self._sources.append(_Source(page, question, window))
+            self._unread += len(page.items)
             self._buffered += len(page.items)
+            if self._unread >= PART_ROWS:
+                self._normalise()
 
     def move(self, app_id: str, instant: datetime) -> None:
         """With the next flush, move a watermark: all before `instant` has been added."""
@@ -132,16 +146,26 @@ class SliceWriter:
 
     def flush(self) -> None:
         """Commit what is buffered. Whatever dies in between, the next run finds it again."""
-        normalised = normalise(self._resource, [source.page.raw for source in self._sources])
-        self._asides.set_aside([_as_set_aside(row, self._sources[row.page]) for row in normalised.bad])
-        self._asides.report_drift(normalised.drift)
-        self._tell_absences(normalised.rows, normalised.bad)
-        self._remember_erased(normalised.rows)
-        committed = self._table.commit(self._completed(normalised.rows), self._moves, self._marks)
+        self._normalise()
+        rows = pa.concat_tables(self._parts).combine_chunks()
+        self._asides.set_aside(self._bad)
+        self._asides.report_drift(bounded(self._drift))
+        self._remember_erased(rows)
+        committed = self._table.commit(self._completed(rows), self._moves, self._marks)
         self.report.add(committed)
-        self.report.rows_read += normalised.rows.num_rows
+        self.report.rows_read += rows.num_rows
         self.report.commits += 1 if committed.appended else 0
-        self._sources, self._buffered, self._moves, self._marks = [], 0, {}, {}
+        self._parts, self._bad, self._drift = [], [], Counter()
+        self._buffered, self._moves, self._marks = 0, {}, {}
+
+    def _normalise(self) -> None:
+        """Make columns of the pages that came since the last time."""
+        normalised = normalise(self._resource, [source.page.raw for source in self._sources])
+        self._parts.append(normalised.rows)
+        self._bad += [_as_set_aside(row, self._sources[row.page]) for row in normalised.bad]
+        self._drift += normalised.drift
+        self._tell_absences(normalised.rows, normalised.bad)
+        self._sources, self._unread = [], 0
 
     def _remember_erased(self, rows: pa.Table) -> None:
         """Rows of people who were erased: they are not taken, but the API counts them."""

@@ -186,6 +186,15 @@ def test_a_dry_run_on_an_empty_lake(tmp_path):
     assert_one_clear_message(run("sync", "--dry-run", home=tmp_path / "new"), 2, "SMART_CHARGING_BASE_URL")
 
 
+def test_who_asks_without_what_tells_whom_to_ask_is_told(env, tmp_path):
+    asked = ("sync", "--collections", "charging_locations,dynamic_tariffs")
+    first, second = (run(*asked, home=tmp_path, env=env) for _ in range(2))
+    assert first.returncode == second.returncode == 3
+    for result in (first, second):
+        assert "not known before the location tariffs were read: sync them, too" in " ".join(result.stdout.split())
+    assert run(asked[0], asked[1], asked[2] + ",users,location_tariffs", home=tmp_path, env=env).returncode == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

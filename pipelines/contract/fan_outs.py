@@ -156,6 +156,11 @@ class FanOut:
         return tuple(table for part in self.parts for table in (part.table, *(inner.table for inner in part.parts)))
 
     @property
+    def told_by(self) -> tuple[str, ...]:
+        """The lake tables that tell whom to ask."""
+        return (self.parent, self.known_from) if self.known_from else (self.parent,)
+
+    @property
     def watches(self) -> dict[Worth, str]:
         """The lake tables whose changes make a parent worth asking; how far each was known is part of the state."""
         tables = {

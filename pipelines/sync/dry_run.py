@@ -32,7 +32,7 @@ from pipelines.sync.forecast import (
     pages_of,
     plan_list,
 )
-from pipelines.sync.run import Order, ask_clock, until_of
+from pipelines.sync.run import Order, ask_clock, not_known_before, until_of
 from pipelines.sync.setting_aside import PENDING
 from pipelines.sync.windows import Window
 
@@ -149,8 +149,8 @@ def _fan_out(known: Known, lake: Lake, fan_out: FanOut, tonight: Tonight) -> For
 
 def _parents(known: Known, lake: Lake, fan_out: FanOut, tonight: Tonight) -> Forecast:
     """Those who are asked, where what tells of them was ever read."""
-    if unread := next((name for name in (fan_out.parent, fan_out.known_from) if name and not lake.holds(name)), None):
-        why = f"whom to ask is not known before the {unread.replace('_', ' ')} were read"
+    if unread := [name for name in fan_out.told_by if not lake.holds(name)]:
+        why = not_known_before(unread)
         return Forecast(fan_out.name, fan_out.tables, 0, notes=(why,), is_known=False)
     found = plan_unit(known, lake, fan_out, tonight)
     if found is None:

@@ -165,6 +165,9 @@ async def _carry_out(api: Api, lake: Lake, order: Order, run: Run) -> RunReport:
             reports = [CollectionReport(name, local_clock.utc_now()) for name in fan_out.tables]
             report.collections += reports
             window = next((window for name, window in (order.ranges or {}).items() if name in fan_out.tables), None)
+            unread = [name for name in fan_out.told_by if not lake.holds(name)]
+            for untold in reports if unread else ():
+                untold.set_aside(f"{not_known_before(unread)}: sync them, too")
             await _sync_fan_out(api, lake, fan_out, run, reports, window)
         keep_up(lake, cascade)
     except Exception as error:
@@ -177,6 +180,11 @@ async def _carry_out(api: Api, lake: Lake, order: Order, run: Run) -> RunReport:
     report.add_cascade(cascade.deleted, cascade.restored)
     _record(lake, report)
     return report
+
+
+def not_known_before(unread: Sequence[str]) -> str:
+    """What there is to say where the tables that tell whom to ask were never read."""
+    return f"whom to ask is not known before the {' and the '.join(unread).replace('_', ' ')} were read"
 
 
 def until_of(now: datetime, settings: SyncSettings) -> datetime:

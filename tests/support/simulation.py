@@ -51,11 +51,13 @@ RECORDS = ("_quarantine", "_contract_drift", "_pending_parents", "_deletion_cand
 
 
 def some_collections(chance):
-    """One or two lists or fan-outs, drawn, and all that their rows hang under: a night costs a fifth of a whole one."""
+    """One or two lists or fan-outs, drawn, and all that they need: a night costs a fifth of a whole one."""
     units = [*((name,) for name in LISTS), *(fan_out.tables for fan_out in FAN_OUTS.values())]
     chosen = {name for tables in chance.sample(units, chance.randint(1, 2)) for name in tables}
-    while above := {link.parent for link in LINKS if link.child in chosen} - chosen:
-        chosen |= above
+    told_by = [(name, above) for fan_out in FAN_OUTS.values() for name in fan_out.tables for above in fan_out.told_by]
+    above = {*told_by, *((link.child, link.parent) for link in LINKS)}
+    while more := {parent for child, parent in above if child in chosen} - chosen:
+        chosen |= more
     return tuple(name for name in RESOURCES if name in chosen)
 
 

@@ -70,7 +70,7 @@ def test_killed_after_each_commit_of_a_deletion(tmp_path):
             tenant.now -= DAY
             shutil.rmtree(home)
             shutil.rmtree(other)
-    assert EVERY * kills > 8
+    assert EVERY * (kills - 1) >= 6, "the seventh commit was one of them"
 
 
 def test_killed_after_each_commit_of_a_return(tmp_path):

@@ -62,9 +62,9 @@ bench-requests: .venv/installed ## requests and memory of nights on the demo ten
 	$(BIN)/python -m benchmarks.requests --copies 20 --newest-sessions 5 --without solar_energy,dynamic_tariffs
 	$(BIN)/python -m benchmarks.requests --copies 206 --newest-sessions 5 --without solar_energy,dynamic_tariffs
 
-soak: .venv/installed ## simulate nights with changes, faults and crashes for MINUTES (10), then kill real processes
+soak: .venv/installed ## simulate nights with changes, faults and crashes for MINUTES (60), then kill real processes
 	KILL_EVERY=1 $(BIN)/python -m pytest -n 2 tests/test_deletions_kills.py
-	$(BIN)/python -m benchmarks.soak --minutes $(or $(MINUTES),10)
+	$(BIN)/python -m benchmarks.soak --minutes $(or $(MINUTES),60)
 	$(BIN)/python -m benchmarks.kills
 
 clean: ## remove the environment and the demo's data

@@ -98,7 +98,7 @@ def _simulate(order: tuple[int, int, float]) -> Outcome:
         wrong += [
             f"{name}: written again" for name, version in simulation.versions().items() if version != before[name]
         ]
-        figures.update({"seeds that asked for all": 1} if asks_all else {})
+        figures["seeds that asked for all"] += asks_all
         figures.update(dict.fromkeys((f"asked {name}" for name in simulation.collections), 1))
         figures.update({"seeds with lies" if lies else "seeds without": 1})
         figures.update(simulation.figures)

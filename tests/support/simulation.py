@@ -161,7 +161,8 @@ class Simulation:
     rate: the share of requests that meet a fault. malformed: the share of served rows in another form; a tenth of it is
     so for good, until it is mended. pair_rate: how often two syncs run at once; maintain_rate: how often the lake is
     maintained between two runs, and how often during one.
-    collections: what is asked for and compared. until: of the last run that came to its end. figures: nights, runs, crashes, requests, rows compared; changed: changes by kind.
+    collections: what is asked for and compared. until: of the last run that came to its end.
+    figures: nights, runs, crashes, requests, rows compared; changed: changes by kind.
     """
 
     seed: int

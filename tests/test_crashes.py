@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 from support.other_tenant import serving
-from support.other_under import full
+from support.other_under import break_financial, full
 from support.syncing import sync, wrong_lists, wrong_tables
 
 from pipelines.contract import LISTS
@@ -80,11 +80,7 @@ def test_after_a_death_behind_any_commit_the_next_run_has_every_row(after_each_d
 def test_after_a_death_behind_any_commit_what_cannot_be_read_waits(after_each_death):
     """Whoever was committed as asked is not asked again: what they sent and nobody can read must be on record by then."""
     tenant = full(152, users=4, sessions=8, days=4)
-    broken = tenant.truth("financials")[0]["sessionId"]
-    tenant.mangle = lambda _path, items: [
-        item | {"chargedEnergy": "a lot"} if item.get("sessionId") == broken and "savings" in item else item
-        for item in items
-    ]
+    broken = break_financial(tenant, 0)
     with serving(tenant) as env:
         for home in after_each_death(tenant, env, ("financials",)):
             [record] = waiting(Lake(str(home / "lake")))

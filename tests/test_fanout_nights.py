@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from support import other_rows
 from support.other_tenant import serving, stamp
-from support.other_under import KEYS, full
+from support.other_under import KEYS, break_financial, full
 from support.syncing import asked, begin_with, failing_parents, pulled, report_of, sync, versions, wrong_tables
 
 from pipelines.contract import FAN_OUTS, LISTS, RESOURCES
@@ -193,11 +193,7 @@ def test_404_from_everyone_is_an_outage_and_no_deletion(tmp_path):
 
 def test_a_row_that_cannot_be_read_costs_its_neighbours_nothing_and_comes_back(tmp_path):
     tenant = full(29, users=10, sessions=100, days=30)
-    broken = tenant.truth("financials")[7]["sessionId"]
-    tenant.mangle = lambda _path, items: [
-        item | {"chargedEnergy": "a lot"} if item.get("sessionId") == broken and "savings" in item else item
-        for item in items
-    ]
+    break_financial(tenant, 7)
     with serving(tenant) as env:
         assert sync(env, tmp_path, collections=MONEY).status is Status.PARTIAL
         missing, extra, different = wrong_tables(tenant, tmp_path, ["financials"])["financials"]

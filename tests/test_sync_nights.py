@@ -13,6 +13,7 @@ from pipelines.errors import CredentialsRefused
 from pipelines.lake import Lake
 from pipelines.settings import ApiSettings, LakeSettings, SyncSettings
 from pipelines.sync import Order, Status, Window, run_sync
+from pipelines.sync.slices import PART_ROWS
 
 PATHS = {"users": "users", "vehicles": "vehicles", "charging_locations": "charging-locations", "sessions": "sessions"}
 MODEL_KEY = ("brand", "model", "version")
@@ -157,7 +158,10 @@ def test_a_long_history_comes_in_slices_and_can_be_cut_short(tmp_path):
     assert set(versions_per_key(tmp_path / "lake", "sessions").values()) == {1}
 
 
-def test_a_row_that_cannot_be_read_is_set_aside_and_comes_back(tmp_path):
+@pytest.mark.parametrize("part_rows", [PART_ROWS, 70])
+def test_a_row_that_cannot_be_read_is_set_aside_and_comes_back(tmp_path, monkeypatch, part_rows):
+    """Also where it is in an earlier part of its slice than the last."""
+    monkeypatch.setattr("pipelines.sync.slices.PART_ROWS", part_rows)
     tenant = seeded(7, users=60, sessions=400)
     broken = sorted(tenant.rows["sessions"])[17]
 

@@ -230,6 +230,16 @@ class FullTenant(Holdings):
         return getattr(self, f"rows_of_{what}")(ids, *bounds)
 
 
+def break_financial(tenant, number):
+    """Let one financial come with a text for its energy, wherever it is asked for; the id of its session."""
+    broken = tenant.truth("financials")[number]["sessionId"]
+    tenant.mangle = lambda _path, items: [
+        item | {"chargedEnergy": "a lot"} if item.get("sessionId") == broken and "savings" in item else item
+        for item in items
+    ]
+    return broken
+
+
 def full(seed, *, users=40, sessions=400, days=60, **options):
     """A tenant of moderate size on a fixed day, with everything under its users."""
     rng, now = random.Random(seed), datetime(2026, 6, 1, 3, 0, tzinfo=timezone.utc)

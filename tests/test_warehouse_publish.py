@@ -193,12 +193,12 @@ def test_who_comes_right_after_a_kill_waits_until_the_killed_ones_lock_is_free(s
     """A dbt that is killed along with its build holds the lock until its last write is done."""
     finish_build(settings, 1)
     holds = (
-        "import fcntl, sys, time; held = open(sys.argv[1]);"
+        "import fcntl, sys, time; held = open(sys.argv[1], 'w');"
         "fcntl.flock(held, fcntl.LOCK_EX); print(flush=True); time.sleep(1)"
     )
     command = [sys.executable, "-c", holds, settings.warehouse_folder / "lock"]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as dying:
-        dying.stdout.readline()
+        assert dying.stdout.readline()
         publish(settings)
     assert published(settings) == (1, 5000)
 

@@ -11,7 +11,8 @@ from support.other_tenant import seeded, serving, stamp
 from test_sync_nights import assert_true, delta_versions, sync
 
 from pipelines.lake import Lake
-from pipelines.sync.rereads import closed_months, has_a_turn, rotation
+from pipelines.sync.rereads import before_months, closed_months, has_a_turn, rotation
+from pipelines.sync.windows import Window
 
 DAY = timedelta(days=1)
 T0 = datetime(2025, 1, 1, tzinfo=timezone.utc)
@@ -45,10 +46,17 @@ def test_the_same_night_again_rotates_nothing(oldest, until, nights):
     assert not has_a_turn(until, until)
 
 
-@given(oldest=instants, last=st.none() | instants, until=instants)
+@given(oldest=st.none() | instants, last=st.none() | instants, until=instants)
 def test_where_nothing_has_a_turn_nothing_rotates(oldest, last, until):
-    assume(oldest < until)
     assert has_a_turn(last, until) == bool(rotation(oldest, until, last, until, 1))
+
+
+@given(
+    oldest=st.none() | instants, upper=instants, last=st.none() | instants, until=instants, nights=st.integers(1, 90)
+)
+def test_where_nothing_is_held_all_before_is_asked_for_each_night(oldest, upper, last, until, nights):
+    assume(oldest is None or oldest >= upper)
+    assert rotation(oldest, upper, last, until, nights) == ([Window(None, upper)] if has_a_turn(last, until) else [])
 
 
 @given(oldest=instants, upper=instants, nights=st.integers(1, 90))
@@ -70,6 +78,7 @@ def test_closed_months_are_whole_and_leave_no_gap(oldest, upper):
         assert month.upper <= upper
     if months:
         assert months[0].lower <= oldest < months[0].upper
+        assert before_months(oldest, upper) == Window(None, months[0].lower)
         assert (upper - months[-1].upper) < 31 * DAY
 
 
@@ -141,6 +150,45 @@ def test_the_audit_finds_a_row_that_came_far_too_late(tmp_path):
         truth = [r for r in tenant.rows["sessions"].values() if r["startTime"].startswith(month.strftime("%Y-%m"))]
         assert record["api_rows"] == record["held_rows"] == len(truth)
     assert [record["was_read_again"] for record in months.values()].count(True) == 1
+
+
+@pytest.mark.parametrize("held", [0, 5, 400])
+def test_the_audit_finds_rows_older_than_any_that_is_held(tmp_path, held):
+    """As a user brings who comes to the tenant with a history of their own."""
+    tenant = seeded(37, users=60, sessions=800)
+    rows = by_start(tenant)
+    older, newer = rows[: len(rows) - held], rows[len(rows) - held :]
+    tenant.rows["sessions"] = {row["id"]: row for row in newer}
+    with serving(tenant) as env:
+        sync(env, tmp_path)
+        for row in older:
+            tenant.put("sessions", row)
+        tenant.now += timedelta(minutes=1)
+        sync(env, tmp_path, collections=("sessions",), deep=True)
+    assert differences(tmp_path / "lake", "sessions", tenant.rows["sessions"].values()) == SAME
+    months = {record["month"]: record for record in Lake(str(tmp_path / "lake")).reconciliation().current().values()}
+    first = date.fromisoformat(rows[0]["startTime"][:7] + "-01")
+    assert min(months) == first
+    assert months[first]["was_read_again"]
+    for month, record in months.items():
+        truth = [row for row in rows if row["startTime"].startswith(month.strftime("%Y-%m"))]
+        assert record["api_rows"] == record["held_rows"] == len(truth)
+
+
+@pytest.mark.parametrize("held", [0, 5])
+def test_where_nothing_old_is_held_old_rows_come_the_next_night(tmp_path, held):
+    tenant = seeded(38, users=60, sessions=400)
+    rows = by_start(tenant)
+    old = [row for row in rows if row["startTime"] < stamp(tenant.now - 20 * DAY)]
+    assert len(old) > 100
+    tenant.rows["sessions"] = {row["id"]: row for row in rows[len(rows) - held :]}
+    with serving(tenant) as env:
+        sync(env, tmp_path)
+        for row in old:
+            tenant.put("sessions", row)
+        tenant.now += DAY
+        sync(env, tmp_path, collections=("sessions",))
+    assert differences(tmp_path / "lake", "sessions", tenant.rows["sessions"].values()) == SAME
 
 
 @pytest.mark.parametrize("relist_rows", [10_000, 10])

@@ -43,8 +43,10 @@ class HeldTimes:
         """UTC; None where nothing is held."""
         return _EPOCH + int(self.microseconds[0]) * _MICROSECOND if len(self.microseconds) else None
 
-    def count(self, lower: datetime, upper: datetime) -> int:
-        """Rows from `lower` on and before `upper`."""
-        borders = [(border - _EPOCH) // _MICROSECOND for border in (lower, upper)]
-        begin, end = np.searchsorted(self.microseconds, np.array(borders, dtype=np.int64))
-        return int(end - begin)
+    def count(self, lower: datetime | None, upper: datetime | None) -> int:
+        """Rows from `lower` on and before `upper`; None is no bound on that side."""
+        begin = 0 if lower is None else self._before(lower)
+        return (len(self.microseconds) if upper is None else self._before(upper)) - begin
+
+    def _before(self, instant: datetime) -> int:
+        return int(np.searchsorted(self.microseconds, np.int64((instant - _EPOCH) // _MICROSECOND)))

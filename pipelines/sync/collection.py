@@ -24,7 +24,7 @@ from pipelines.sync.listing import Ask
 from pipelines.sync.pages import Page, empty_page, read_array, read_page
 from pipelines.sync.reconciling import MonthCount
 from pipelines.sync.report import CollectionReport
-from pipelines.sync.rereads import closed_months, has_a_turn, rotation
+from pipelines.sync.rereads import before_months, closed_months, has_a_turn, rotation
 from pipelines.sync.run_context import Run
 from pipelines.sync.slices import SliceWriter
 from pipelines.sync.windows import EDGE, MILLISECOND, Window, next_window, shifted, to_millisecond
@@ -155,44 +155,50 @@ class CollectionSync:
             return
         oldest = self._writer.held_times(self._listing.time).oldest
         upper = self._run.until - self._overlap(self._listing)
-        if oldest is None or oldest >= upper:
-            return
         windows = rotation(oldest, upper, last, self._run.until, self._run.settings.rotation_nights)
         settled = [await self._take(self._listing, window) for window in windows]
         self._has_rotated = all(settled)
 
     async def _audit(self, counts: dict[Window, MonthCount]) -> None:
-        """Compare the API's count of each closed month with ours, and read the months again that differ."""
-        ask, path = self._asker(self._listing), self._listing.time
+        """Compare the API's count of each closed month with ours, and read the months again that differ.
+
+        First of all that is before them: whoever comes to the tenant may bring rows older than any that is held.
+        """
+        path = self._listing.time
         held = self._writer.held_times(path)
-        if held.oldest is None:
-            return
+        before = before_months(held.oldest, self._run.until)
+        counts[before] = await self._count(held, before)
+        if counts[before].differs:
+            await self._take(self._listing, before)
+            held = self._writer.held_times(path)
         for month in closed_months(held.oldest, self._run.until):
-            page = await ask(month.lower, None if month.upper is None else month.upper - MILLISECOND, 1)
-            counts[month] = MonthCount(page.total, self._ours(held, month), was_read_again=False)
-        differing = [month for month, count in counts.items() if count.api_rows != count.held_rows]
-        for month in differing:
+            was_before = month.upper is not None and before.upper is not None and month.upper <= before.upper
+            counts[month] = await self._count(held, month, was_read_again=was_before)
+        for month in [month for month, count in counts.items() if count.differs and month != before]:
             await self._take(self._listing, month)
+
+    async def _count(self, held: HeldTimes, window: Window, *, was_read_again: bool = False) -> MonthCount:
+        assert window.upper is not None
+        page = await self._asker(self._listing)(window.lower, window.upper - MILLISECOND, 1)
+        return MonthCount(page.total, self._ours(held, window), was_read_again)
 
     def _reconcile(self, counts: dict[Window, MonthCount]) -> None:
         """Count the months that differed once more, now that what is gone is deleted, and record all of them."""
-        differing = [month for month, count in counts.items() if count.api_rows != count.held_rows]
+        differing = [month for month, count in counts.items() if count.differs]
         held = self._writer.held_times(self._listing.time) if differing else None
         for month in differing:
             assert held is not None
             counts[month] = MonthCount(counts[month].api_rows, self._ours(held, month), was_read_again=True)
-            if counts[month].held_rows != counts[month].api_rows:
+            if counts[month].differs:
                 self._writer.note(
                     f"{month}: the API counts {counts[month].api_rows} rows, the lake holds {counts[month].held_rows},"
-                    " after reading the month again",
+                    " after reading them again",
                     harmless=True,
                 )
         self._writer.reconcile(counts)
 
     def _ours(self, held: HeldTimes, month: Window) -> int:
         """Rows of a month that we have, and those set aside or of people erased, which the API counts too."""
-        if month.lower is None or month.upper is None:
-            raise ValueError(f"a month has both ends: {month}")
         others = self._writer.set_aside_within(month) + self._writer.erased_within(month)
         return held.count(month.lower, month.upper) + others
 

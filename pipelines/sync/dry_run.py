@@ -62,7 +62,7 @@ def _list(known: Known, lake: Lake, resource: Resource, tonight: Tonight) -> For
         # the whole of it and what is dated after `until`
         return Forecast(resource.name, (resource.name,), 2, notes=(NEVER_LISTED,))
     plan = plan_list(resource, listing, held, tonight.until, tonight.settings, deep=tonight.deep)
-    requests = plan.months
+    requests = plan.counts
     for question, window in plan.windows:
         column = "begun" if question is listing else "ended"
         requests += pages_of(_rows(known, resource.name, column, window))
@@ -127,7 +127,7 @@ def _notes(plan: ListPlan, held: HeldList, resource: Resource) -> list[str]:
     older = len(plan.windows) - len(resource.all_questions) - 1 - len(held.again)
     notes += [f"{older} stretches of older history in their turn"] if older else []
     notes += [f"{len(held.again)} windows in which a row could not be read"] if held.again else []
-    return notes + ([f"{plan.months} closed months are counted"] if plan.months else [])
+    return notes + ([f"{plan.counts - 1} closed months and all before them are counted"] if plan.counts else [])
 
 
 def _moment(instant: datetime | None) -> str:

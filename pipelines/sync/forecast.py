@@ -90,11 +90,14 @@ class HeldList:
 
 @dataclass(frozen=True, slots=True)
 class ListPlan:
-    """What is asked of a list: windows by question, and months of which only the count is asked."""
+    """What is asked of a list: windows by question, and those of which only the count is asked.
+
+    counts: closed months, and all that is before them.
+    """
 
     windows: Sequence[tuple[Question, Window]]
     is_whole: bool
-    months: int = 0
+    counts: int = 0
 
 
 def plan_list(
@@ -107,16 +110,15 @@ def plan_list(
         for question in resource.all_questions
     ]
     windows.append((listing, Window(until, None)))
-    months = 0
-    if resource.changes is not Change.NONE and not is_whole and held.oldest is not None:
+    counts = 0
+    if resource.changes is not Change.NONE and not is_whole:
         upper = until - _overlap(resource, listing, settings, deep=deep)
-        if held.oldest < upper:
-            last = held.watermarks.get(f"{resource.name}/rotation")
-            parts = rotation(held.oldest, upper, last, until, settings.rotation_nights)
-            windows += [(listing, part) for part in parts]
+        last = held.watermarks.get(f"{resource.name}/rotation")
+        parts = rotation(held.oldest, upper, last, until, settings.rotation_nights)
+        windows += [(listing, part) for part in parts]
         if deep and resource.changes is Change.CORRECTED:
-            months = len(closed_months(held.oldest, until))
-    return ListPlan([*windows, *held.again], is_whole, months)
+            counts = 1 + len(closed_months(held.oldest, until))
+    return ListPlan([*windows, *held.again], is_whole, counts)
 
 
 def _window(

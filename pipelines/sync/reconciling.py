@@ -15,19 +15,24 @@ from pipelines.sync.windows import Window
 
 @dataclass(frozen=True, slots=True)
 class MonthCount:
-    """api_rows: the API's `totalCount`. held_rows: ours, rows set aside included, after reading again where they
-    differed.
+    """Of a month, or of all before the first.
+
+    api_rows: the API's `totalCount`. held_rows: ours, rows set aside included, after reading again where they differed.
     """
 
     api_rows: int
     held_rows: int
     was_read_again: bool
 
+    @property
+    def differs(self) -> bool:
+        return self.api_rows != self.held_rows
+
 
 def reconciliation_news(
     collection: str, run_id: str, at: datetime, counts: Mapping[Window, MonthCount], held: Mapping[str, Record]
 ) -> list[Record]:
-    """Records of months that are counted for the first time or otherwise than before."""
+    """Records of months that are counted for the first time or otherwise than before; none of what is before them."""
     news = []
     for window, count in counts.items():
         if window.lower is None:

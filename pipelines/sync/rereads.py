@@ -18,13 +18,20 @@ say, where a clock failed) is one part, not 700,000 days.
 """
 
 
-def rotation(oldest: datetime, upper: datetime, last: datetime | None, until: datetime, nights: int) -> list[Window]:
+def rotation(
+    oldest: datetime | None, upper: datetime, last: datetime | None, until: datetime, nights: int
+) -> list[Window]:
     """The part of history that is tonight's turn, so that all of it has its turn within `nights` nights.
 
     History is a fixed grid of UTC days, from before `oldest` (the oldest row held) up to `upper`; day number n has its
-    turn in nights n, n + nights, ... A night that was missed is caught up with. last: `until` of the night that
-    rotated last, None if none did. The same `until` twice gives nothing the second time.
+    turn in nights n, n + nights, ... A night that was missed is caught up with. Where no row that is held is older
+    than `upper`, all before it is asked for each night: one request, as long as nothing is there. last: `until` of the
+    night that rotated last, None if none did. The same `until` twice gives nothing the second time.
     """
+    if not has_a_turn(last, until):
+        return []
+    if oldest is None or oldest >= upper:
+        return [Window(None, upper)]
     tonight = _day_number(until)
     first = tonight if last is None else _day_number(last) + 1
     turns = {night % nights for night in range(max(first, tonight - nights + 1), tonight + 1)}
@@ -44,10 +51,17 @@ def has_a_turn(last: datetime | None, until: datetime) -> bool:
     return last is None or _day_number(last) < _day_number(until)
 
 
-def closed_months(oldest: datetime, upper: datetime) -> list[Window]:
+def before_months(oldest: datetime | None, upper: datetime) -> Window:
+    """All before the months that `closed_months` gives; with nothing held, all before `upper`."""
+    return Window(None, upper if oldest is None else _first_month(oldest))
+
+
+def closed_months(oldest: datetime | None, upper: datetime) -> list[Window]:
     """The UTC months from the one that holds `oldest` (or FIRST_DAY) to the last that ends at or before `upper`."""
+    if oldest is None:
+        return []
     months = []
-    lower = max(oldest, FIRST_DAY).astimezone(timezone.utc).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    lower = _first_month(oldest)
     while (after := _next_month(lower)) <= upper:
         months.append(Window(lower, after))
         lower = after
@@ -63,6 +77,10 @@ def joined(windows: Iterable[Window]) -> list[Window]:
         else:
             whole.append(window)
     return whole
+
+
+def _first_month(oldest: datetime) -> datetime:
+    return max(oldest, FIRST_DAY).astimezone(timezone.utc).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
 def _next_month(month: datetime) -> datetime:

@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from unittest.mock import patch
 
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.lake import scratch
+from pipelines.lake.scratch_folder import LEFT_SECONDS, PREFIX, scratch_folder
 
 VERSIONS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 50), st.booleans()), max_size=40)
 
@@ -50,7 +56,53 @@ def test_what_does_not_fit_goes_to_a_folder_of_the_owner_alone():
     with scratch.scratch_database() as connection:
         # twice the memory that it may use
         connection.execute(f"create table much as select uuid() as id from range({scratch.MEMORY_MB * 2 * 65536})")
-        folder = scratch._folder().name
+        folder = scratch_folder()
         assert connection.execute("select count(distinct id) > 0 from (from much limit 1000)").fetchone() == (True,)
-        assert Path(folder).stat().st_mode & 0o077 == 0
-        assert any(file.is_file() for file in Path(folder).rglob("*"))
+        assert folder.stat().st_mode & 0o077 == 0
+        assert len([file for file in folder.rglob("*") if file.is_file()]) > 1
+
+
+WAITS = """
+from pipelines.lake.scratch_folder import scratch_folder
+print(scratch_folder(), flush=True)
+input()
+"""
+
+
+@pytest.fixture
+def begin(tmp_path):
+    """Starts a process that makes its folder in TMPDIR, tells which, and waits for a line."""
+    begun = []
+
+    def start():
+        process = subprocess.Popen(
+            [sys.executable, "-c", WAITS],
+            env=os.environ | {"TMPDIR": str(tmp_path)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        begun.append(process)
+        return process, Path(process.stdout.readline().strip())
+
+    yield start
+    for process in begun:
+        if not process.stdin.closed:
+            process.communicate("\n")
+
+
+def test_the_folder_of_a_killed_process_is_removed_by_a_later_one(tmp_path, begin):
+    (killed, left), (_living, in_use) = begin(), begin()
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    of_somebody_else = tmp_path / f"{PREFIX}notes"
+    of_somebody_else.mkdir()
+    _, young = begin()
+    assert set(tmp_path.iterdir()) == {left, in_use, young, of_somebody_else}
+    for folder in (left, in_use, of_somebody_else):
+        at = folder.stat().st_mtime - LEFT_SECONDS - 1
+        os.utime(folder, (at, at))
+    later, own = begin()
+    assert set(tmp_path.iterdir()) == {in_use, young, own, of_somebody_else}
+    later.communicate("\n")
+    assert not own.exists()

@@ -1,22 +1,21 @@
 """A DuckDB to work things out in: in memory up to a bound, and what does not fit goes to a folder of its own.
 
-So a run's memory does not grow with the tenant. The folder is the owner's alone, and gone when the process ends.
-A database costs 15 ms to make and a connection to it next to nothing, so a process has one, and each use a connection
-with temporary tables: nobody else sees them, and they are gone with it.
-Does not belong here: what is worked out.
+So a run's memory does not grow with the tenant. A database costs 15 ms to make and a connection to it next to nothing,
+so a process has one, and each use a connection with temporary tables: nobody else sees them, and they are gone with it.
+Does not belong here: what is worked out, the folder (scratch_folder.py).
 """
 
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from threading import Lock
 
 import duckdb
 import pyarrow as pa
+
+from pipelines.lake.scratch_folder import scratch_folder
 
 MEMORY_MB = 192
 """Of all uses together: three times what planning needs at 1,400,000 sessions. What is grouped must stay in memory, so
@@ -79,12 +78,7 @@ def _database(_process: int) -> duckdb.DuckDBPyConnection:
         config={
             "threads": 1,
             "memory_limit": f"{MEMORY_MB}MB",
-            "temp_directory": str(Path(_folder().name) / str(_process)),
+            "temp_directory": str(scratch_folder() / str(_process)),
             "preserve_insertion_order": False,
         },
     )
-
-
-@cache
-def _folder() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="chargelake-")

@@ -1,8 +1,8 @@
 """The `chargelake` command: reads arguments, calls pipelines, warehouse and assets, shows what came of it.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 done with rows, windows or parents set aside.
-Does not belong here: logic. How things look is in views.py and console.py. Imports stand inside the verbs, so that
-`--help` and `status` answer at once.
+Does not belong here: logic. How things look is in views.py, views_sync.py and console.py. Imports stand inside the
+verbs, so that `--help` and `status` answer at once.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from pipelines import cli_quarantine, console, views
+from pipelines import cli_quarantine, console, views, views_sync
 from pipelines.errors import ChargelakeError, ConfigurationError
 from pipelines.quick_start import load_arrow_without_pandas
 
@@ -277,7 +277,7 @@ def _sync(order: Order, as_json: bool) -> None:
     api, settings, lake = load(ApiSettings), load(SyncSettings), load(LakeSettings)
     with console.sync_progress() as progress:
         report = run_sync(order, api=api, sync=settings, lake=lake, progress=progress)
-    views.show_run(report, as_json=as_json)
+    views_sync.show_run(report, as_json=as_json)
     _after_deletions(settings, lake, as_json=None if as_json else False)
     raise typer.Exit(EXIT_CODES[report.status.value])
 
@@ -298,7 +298,7 @@ def _forecast(order: Order, as_json: bool) -> None:
     from pipelines.sync.dry_run import dry_run
 
     night = dry_run(order, api=lambda: load(ApiSettings), sync=load(SyncSettings), lake=load(LakeSettings))
-    views.show_forecast(night, as_json=as_json)
+    views_sync.show_forecast(night, as_json=as_json)
 
 
 def _chosen(collections: str | None) -> tuple[str, ...]:

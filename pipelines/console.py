@@ -1,7 +1,7 @@
 """How the command shows things: tables for people, one JSON document for machines, errors in one place.
 
 Progress is drawn on standard error and only on a terminal. Does not belong here: what a sync, a build or the lake's
-state is shown as (views.py), finding out what is shown.
+state is shown as (views.py, views_sync.py), finding out what is shown.
 """
 
 from __future__ import annotations
@@ -35,6 +35,11 @@ Cell = object
 def complain(message: str) -> None:
     """An error, on standard error."""
     err.print(f"[bold red]error[/]: {escape(message)}", highlight=False, soft_wrap=True)
+
+
+def say(text: str, *, is_error: bool = False) -> None:
+    """A sentence as it is, in one line however long."""
+    (err if is_error else out).print(escape(text), highlight=False, soft_wrap=True)
 
 
 def print_json(document: object) -> None:

@@ -8,8 +8,7 @@ Does not belong here: who is asked (absence.py, unfinished.py), what follows (fo
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +16,7 @@ from pipelines.client.answer import Answer, Api
 from pipelines.contract import Endpoint, Resource
 from pipelines.contract.fan_outs import ALIVE, PARENT_IDS
 from pipelines.errors import ApiError, CredentialsRefused, NotPermitted
+from pipelines.sync.at_once import each_at_once
 from pipelines.sync.deletions.absence import Row
 from pipelines.sync.deletions.details import item_of
 from pipelines.sync.deletions.owners import USERS, Owners
@@ -80,7 +80,7 @@ class SingleRows:
         async def one(row: Row) -> None:
             said(row, await self._answer(row))
 
-        await self._each(rows, one)
+        await each_at_once(rows, one, self._side_by_side)
 
     async def prove(self, rows: Sequence[Row], witnesses: Witnesses, *, needs_witness: bool) -> Verdicts:
         """Find out which rows are gone. needs_witness: whether nothing is believed without a witness that answers."""
@@ -114,7 +114,7 @@ class SingleRows:
             else:
                 found.unproved[row] = why
 
-        await self._each(missed, confirm)
+        await each_at_once(missed, confirm, self._side_by_side)
         if gone and speaks is not None and await self._speaks(witnesses.rows) is None:
             found.unproved |= dict.fromkeys(gone, SILENT_PATH)
             return found
@@ -181,19 +181,3 @@ class SingleRows:
             return str(error)
         self._failed_in_a_row = 0
         return answer
-
-    async def _each(self, rows: Sequence[Row], work: Callable[[Row], Awaitable[None]]) -> None:
-        """Do something for each row, `side_by_side` at a time."""
-        waiting = iter(rows)
-
-        async def worker() -> None:
-            for row in waiting:
-                await work(row)
-
-        workers = [asyncio.ensure_future(worker()) for _ in range(min(self._side_by_side, len(rows)))]
-        try:
-            await asyncio.gather(*workers)
-        finally:
-            for task in workers:
-                task.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)

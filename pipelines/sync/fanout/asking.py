@@ -1,6 +1,6 @@
 """What all parents of a fan-out are asked with: client, clock, budget, and what was learnt about the tenant.
 
-Does not belong here: the forms of asking (forms.py, windowed.py, paged.py, rich.py).
+Does not belong here: the forms of asking (forms.py, paged.py, rich.py).
 """
 
 from __future__ import annotations
@@ -49,7 +49,6 @@ class Asking:
     """until: the end of the run's windows. now: the API's clock when the run began.
 
     budget: requests that may still be spent on history. probes: by path, of paths that are only guessed.
-    side_by_side: requests of one parent at once.
     longest: of a window that the tenant turned out to answer, where it refuses longer ones.
     """
 

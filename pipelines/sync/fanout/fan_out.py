@@ -3,38 +3,37 @@
 Buckets are taken in groups, so that one commit carries as many finished ones as make a sensible file. Whatever dies
 in between, a bucket whose mark was not committed is asked again, and no other.
 Does not belong here: whom to ask (choosing.py), who is asked together (grouping.py), how (forms.py, paged.py, rich.py),
-what becomes of it (writing.py).
+what becomes of it (writing.py) and of those who could not be asked (left_behind.py).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import TypeVar
 
 from pipelines import local_clock
 from pipelines.contract import FanOut
 from pipelines.contract.fan_outs import Form, Worth
-from pipelines.errors import ApiError, CredentialsRefused, HostUnreachable, NotPermitted
+from pipelines.errors import ApiError
 from pipelines.lake import RecordTable
+from pipelines.sync.at_once import each_at_once
 from pipelines.sync.fanout.ask import Ask, Piece
 from pipelines.sync.fanout.asking import Asking, Interrupted
 from pipelines.sync.fanout.choosing import Plan
 from pipelines.sync.fanout.forms import ask_in_windows, ask_once
 from pipelines.sync.fanout.grouping import Group, by_reach, earliest, groups
+from pipelines.sync.fanout.left_behind import LeftBehind, Outage, Outcome
 from pipelines.sync.fanout.marks import bucket_versions
 from pipelines.sync.fanout.paged import ask_by_pages, ask_seeking
-from pipelines.sync.fanout.pending import Left, pending_news, resolutions
+from pipelines.sync.fanout.pending import Left
 from pipelines.sync.fanout.rich import ask_rich
 from pipelines.sync.fanout.writing import EMPTIES_BY_ITSELF, TableWriter
 from pipelines.sync.windows import Window
 
 WINDOWS_OF_A_PARENT = 20
 """Of a year's history, about: by so much fewer parents make a group where each takes many requests."""
-OUTAGE = 25
-"""Parents in a row that fail before the API counts as down, and the rest is left for another run."""
 ASKED_AGAIN_SOON = frozenset({Worth.RECENT, Worth.UNFINISHED, Worth.FEW})
 """Reasons for which a parent is asked the next night too."""
 
@@ -47,27 +46,6 @@ FORMS: dict[Form, Callable[[Asking, Ask], AsyncIterator[Piece]]] = {
     Form.SEEK: ask_seeking,
     Form.RICH: ask_rich,
 }
-
-T = TypeVar("T")
-
-
-class Outage(Exception):
-    """Too many parents in a row failed. The message is the last fault's."""
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What became of a plan's parents so far.
-
-    vanished: gone when they were asked. failed: asked again the next time. unfinished: their history is long.
-    postponed: never asked yet, and too many for a night.
-    """
-
-    vanished: int = 0
-    failed: int = 0
-    unfinished: int = 0
-    postponed: int = 0
-    in_a_row: int = 0
 
 
 class FanOutSync:
@@ -89,11 +67,9 @@ class FanOutSync:
         side_by_side: int,
         progress: Callable[[str, int], None],
     ) -> None:
-        self.outcome = Outcome()
+        self._left_behind = LeftBehind(asking.fan_out.name, run_id, pending)
         self._asking = asking
         self._writers = writers
-        self._pending = pending
-        self._run_id = run_id
         self._slice_rows = slice_rows
         self._group_asks = group_asks
         self._most_asks = most_asks
@@ -103,8 +79,12 @@ class FanOutSync:
         self._pieces: list[Piece] = []
         self._buffered = 0
         self._under_way: set[str] = set()
-        self._left: dict[str, Left] = {}
         self._flushing = asyncio.Lock()
+
+    @property
+    def outcome(self) -> Outcome:
+        """What became of the plan's parents so far."""
+        return self._left_behind.outcome
 
     @property
     def _fan_out(self) -> FanOut:
@@ -113,14 +93,14 @@ class FanOutSync:
     async def run(self, plan: Plan) -> None:
         """Ask, commit, move the buckets' state on. Raises Outage, CredentialsRefused."""
         try:
-            await self._rungroups(plan)
+            await self._run_groups(plan)
         except Outage:
             # what came is kept and who failed remembered, so that the next run does not meet the same wall
             await self._flush()
-            self._remember_left()
+            self._left_behind.remember()
             raise
 
-    async def _rungroups(self, plan: Plan) -> None:
+    async def _run_groups(self, plan: Plan) -> None:
         if plan.failed:
             await self._run_group(Group((), list(plan.failed)), plan)
         windows = self._fan_out.form is Form.WINDOWS
@@ -138,13 +118,13 @@ class FanOutSync:
         return self._asking.is_served(self._fan_out.endpoint)
 
     async def _run_group(self, group: Group, plan: Plan) -> None:
-        self._left = {}
+        self._left_behind.begin_group()
         recent, older = by_reach(group.asks)
         await self._ask_all(recent, earliest(recent, self._fan_out))
         await self._ask_all(older, None)
         if self._goes_on():
             await self._flush(group, plan)
-            self._resolve(group.asks)
+            self._left_behind.resolve(group.asks, self._writers)
 
     async def _ask_all(self, asks: Sequence[Ask], since: datetime | None) -> None:
         """Ask some parents, `side_by_side` at a time; pieces are buffered, and committed when there are many.
@@ -157,25 +137,7 @@ class FanOutSync:
         for writer in self._writers:
             writer.table.narrow({ask.bucket for ask in asks}, since)
         self._under_way = {ask.parent_id for ask in asks}
-        await self._side_by_side_do(asks, self._ask_one)
-
-    async def _side_by_side_do(self, things: Iterable[T], do: Callable[[T], Awaitable[None]]) -> None:
-        """`do` each of these, as many at once as the settings allow; not any more once the tenant serves none."""
-        waiting = iter(things)
-
-        async def work() -> None:
-            for thing in waiting:
-                if not self._goes_on():
-                    return
-                await do(thing)
-
-        workers = [asyncio.ensure_future(work()) for _ in range(self._side_by_side)]
-        try:
-            await asyncio.gather(*workers)
-        finally:
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
+        await each_at_once(asks, self._ask_one, self._side_by_side, self._goes_on)
 
     async def _ask_one(self, ask: Ask) -> None:
         try:
@@ -188,9 +150,9 @@ class FanOutSync:
                     if piece.items:
                         await self._take(piece)
         except Interrupted as stop:
-            self._failed(ask, stop)
+            self._left_behind.failed(ask, stop)
         else:
-            self.outcome.in_a_row = 0
+            self._left_behind.succeeded()
         finally:
             self._under_way.discard(ask.parent_id)
         self._progress(self._fan_out.name, 1)
@@ -214,26 +176,10 @@ class FanOutSync:
         self._pieces.append(piece)
         self._buffered += piece.items
         if piece.problem is not None:
-            self._leave(Left(piece.ask, Window(None, None), piece.problem))
+            self._left_behind.leave(Left(piece.ask, Window(None, None), piece.problem))
         if self._buffered >= self._slice_rows:
             async with self._flushing:
                 await self._flush()
-
-    def _failed(self, ask: Ask, stop: Interrupted) -> None:
-        error = stop.error
-        if isinstance(error, CredentialsRefused) and not isinstance(error, NotPermitted):
-            raise error
-        self._leave(Left(ask, stop.left, None if error is None else str(error)))
-        # one that failed before says nothing of the others, unless nobody answers at all
-        if error is not None and (Worth.FAILED not in ask.reasons or isinstance(error, HostUnreachable)):
-            self.outcome.in_a_row += 1
-            if self.outcome.in_a_row >= OUTAGE:
-                raise Outage(f"{OUTAGE} parents in a row failed, the last one with: {error}")
-
-    def _leave(self, left: Left) -> None:
-        """A parent is to be asked again; of several gaps the record spans them all."""
-        parent = left.ask.parent_id
-        self._left[parent] = left if parent not in self._left else replace(left, window=Window(None, None))
 
     async def _flush(self, finished: Group | None = None, plan: Plan | None = None) -> None:
         """Commit what is buffered; rows that seem to be gone are first asked about again.
@@ -252,7 +198,7 @@ class FanOutSync:
         again = {writer.name: writer.read(second) for writer in self._writers} if second else {}
         at = self._asking.clock.stamp(local_clock.utc_now())
         if finished is not None:
-            self._remember_left()
+            self._left_behind.remember()
         for writer in self._writers:
             other = again.get(writer.name)
             sure = confirmed - (other.unreadable if other else frozenset())
@@ -262,7 +208,7 @@ class FanOutSync:
     def _doubt(self, parents: set[str], pieces: Sequence[Piece]) -> None:
         """Most parents lost all they had at once: that is taken for a fault of the API's, and they are asked again."""
         for ask in {piece.ask.parent_id: piece.ask for piece in pieces if piece.ask.parent_id in parents}.values():
-            self._leave(Left(ask, Window(None, None), "empty, as most others were: not believed"))
+            self._left_behind.leave(Left(ask, Window(None, None), "empty, as most others were: not believed"))
 
     def _marks(self, writer: TableWriter, finished: Group | None, plan: Plan | None) -> dict[str, int]:
         if finished is None or plan is None:
@@ -292,7 +238,7 @@ class FanOutSync:
                 second.extend(answers)
                 confirmed.add(parent)
 
-        await self._side_by_side_do(first, ask_again)
+        await each_at_once(first, ask_again, self._side_by_side, self._goes_on)
         return second, confirmed
 
     async def _second_answers(self, pieces: Sequence[Piece]) -> list[Piece] | None:
@@ -304,10 +250,10 @@ class FanOutSync:
                 return None
             answers = [answer for question in self._questions(pieces) async for answer in self._form(question)]
         except ApiError as error:
-            self._failed(ask, Interrupted(Window(None, None), error))
+            self._left_behind.failed(ask, Interrupted(Window(None, None), error))
             return None
         except Interrupted as stop:
-            self._failed(ask, Interrupted(Window(None, None), stop.error))
+            self._left_behind.failed(ask, Interrupted(Window(None, None), stop.error))
             return None
         judged = frozenset[str]().union(*(piece.judges for piece in pieces))
         whole = all(answer.problem is None and answer.judges >= judged for answer in answers)
@@ -321,22 +267,3 @@ class FanOutSync:
 
     def _form(self, ask: Ask) -> AsyncIterator[Piece]:
         return FORMS[self._fan_out.form](self._asking, ask)
-
-    def _remember_left(self) -> None:
-        if not self._left:
-            return
-        now, name, run_id = local_clock.utc_now(), self._fan_out.name, self._run_id
-        left = list(self._left.values())
-        self._pending.write(lambda held: pending_news(name, run_id, now, left, held))
-        self.outcome.failed += sum(1 for one in left if one.reason is not None)
-        self.outcome.unfinished += sum(1 for one in left if one.reason is None)
-
-    def _resolve(self, asks: Iterable[Ask]) -> None:
-        """Parents that an earlier run had to leave, and that were now read to their end."""
-        done = {ask.parent_id for ask in asks if Worth.FAILED in ask.reasons and ask.parent_id not in self._left}
-        if not done:
-            return
-        now, name, run_id = local_clock.utc_now(), self._fan_out.name, self._run_id
-        self._pending.write(lambda held: resolutions(name, run_id, now, sorted(done), held))
-        for writer in self._writers:
-            writer.asides.resolve(record["id"] for record in writer.asides.pending() if record["parent_id"] in done)

@@ -22,8 +22,9 @@ from pipelines.sync.asides import Asides
 from pipelines.sync.clock import ReadClock
 from pipelines.sync.fanout.asking import Asking
 from pipelines.sync.fanout.choosing import Plan, choose, choose_range
-from pipelines.sync.fanout.fan_out import FanOutSync, Outage
+from pipelines.sync.fanout.fan_out import FanOutSync
 from pipelines.sync.fanout.known import Known
+from pipelines.sync.fanout.left_behind import Outage
 from pipelines.sync.fanout.marks import DEEP, Mark, app_id, known_until, read_marks
 from pipelines.sync.fanout.pending import PENDING
 from pipelines.sync.fanout.pending import resolutions as pending_resolutions

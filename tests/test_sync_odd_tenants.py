@@ -60,6 +60,24 @@ def test_an_end_filter_that_lets_unfinished_sessions_through(tmp_path):
     assert_true(tenant, tmp_path / "lake")
 
 
+def test_a_total_that_is_the_whole_lists_in_every_window(tmp_path):
+    tenant = seeded(44, sessions=3500)
+    with serving(tenant) as env:
+        sync(env, tmp_path)
+        page = tenant.page
+
+        def page_with_all_counted(path, *rest):
+            status, document = page(path, *rest)
+            return status, document | ({"totalCount": len(tenant.rows[path])} if "totalCount" in document else {})
+
+        tenant.page = page_with_all_counted
+        tenant.now += DAY
+        tenant.requests.clear()
+        sync(env, tmp_path)
+        assert len(tenant.requests) < 400
+    assert_true(tenant, tmp_path / "lake")
+
+
 def test_what_one_list_forbids_stops_no_other(tmp_path):
     tenant = seeded(44)
     tenant.forbidden |= {"users", "vehicles"}

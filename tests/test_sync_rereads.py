@@ -78,8 +78,14 @@ def test_closed_months_are_whole_and_leave_no_gap(oldest, upper):
         assert month.upper <= upper
     if months:
         assert months[0].lower <= oldest < months[0].upper
-        assert before_months(oldest, upper) == Window(None, months[0].lower)
         assert (upper - months[-1].upper) < 31 * DAY
+        assert before_months(oldest, upper) == Window(None, months[0].lower)
+
+
+@pytest.mark.parametrize("oldest", [None, datetime(9999, 12, 31, tzinfo=timezone.utc)])
+def test_where_all_is_held_after_the_end_of_a_run_all_before_that_is_counted(oldest):
+    assert before_months(oldest, T0) == Window(None, T0)
+    assert closed_months(oldest, T0) == []
 
 
 def by_start(tenant):
@@ -176,15 +182,17 @@ def test_the_audit_finds_rows_older_than_any_that_is_held(tmp_path, held):
 
 
 @pytest.mark.parametrize("held", [0, 5])
-def test_where_nothing_old_is_held_old_rows_come_the_next_night(tmp_path, held):
+@pytest.mark.parametrize("gap", [0 * DAY, 20 * DAY], ids=str)
+def test_where_nothing_old_is_held_old_rows_come_the_next_night(tmp_path, held, gap):
+    """With recent ones, too, which the night brings before it looks back."""
     tenant = seeded(38, users=60, sessions=400)
     rows = by_start(tenant)
-    old = [row for row in rows if row["startTime"] < stamp(tenant.now - 20 * DAY)]
-    assert len(old) > 100
+    others = [row for row in rows[: len(rows) - held] if row["startTime"] < stamp(tenant.now - gap)]
+    assert len(others) > 100
     tenant.rows["sessions"] = {row["id"]: row for row in rows[len(rows) - held :]}
     with serving(tenant) as env:
         sync(env, tmp_path)
-        for row in old:
+        for row in others:
             tenant.put("sessions", row)
         tenant.now += DAY
         sync(env, tmp_path, collections=("sessions",))

@@ -38,7 +38,8 @@ MOST_NAMED = 10
 
 OUT_OF_REACH = (
     "backups and copies of CHARGELAKE_HOME, versions that an object store keeps, files that somebody exported, what"
-    " schedulers and terminals recorded, and temporary folders of syncs that were killed (chargelake-* in TMPDIR)"
+    " schedulers and terminals recorded, and temporary folders of syncs that were killed (chargelake-* in TMPDIR; a"
+    " later run on the same machine removes those that are an hour old)"
 )
 """Where a person may still be, and only people can look."""
 

@@ -10,6 +10,7 @@ import os
 import shutil
 import tempfile
 import time
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -22,10 +23,13 @@ _LOCK = "in-use"
 @cache
 def scratch_folder() -> Path:
     """The owner's alone, in TMPDIR; gone when the process ends, and if it is killed, when a later one comes."""
-    _remove_left()
+    # clearing up is not worth a night: where files cannot be locked, say, what is left is left
+    with suppress(OSError):
+        _remove_left()
     folder = Path(_made().name)
-    # held until the process ends, however it does
-    fcntl.flock(os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), fcntl.LOCK_EX)
+    with suppress(OSError):
+        # held until the process ends, however it does
+        fcntl.flock(os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), fcntl.LOCK_EX)
     return folder
 
 
@@ -46,8 +50,16 @@ def _remove_left() -> None:
             continue
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
-        except BlockingIOError:
+            _remove(folder)
+        except OSError:
             continue
         finally:
             os.close(handle)
+
+
+def _remove(folder: Path) -> None:
+    """The lock last: whoever dies on the way leaves a folder that the next one removes."""
+    for path in folder.iterdir():
+        if path.name != _LOCK:
+            shutil.rmtree(path)
+    shutil.rmtree(folder)

@@ -8,7 +8,7 @@ asked for one by one (deletions).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from datetime import datetime, timedelta
 
 from pipelines.client.answer import Api
@@ -67,15 +67,17 @@ class CollectionSync:
             await self._pull_array()
             return
         fresh = self._watermark(self._listing) is None
+        turns = None if fresh else self._turns()
         for question in self._resource.all_questions:
             await self._pull_question(question, begin_others=fresh)
         if await self._shielded(self._take_tail()):
-            await self._shielded(self._look_back())
+            await self._shielded(self._look_back(turns))
         self._report.watermark = self._watermark(self._listing)
 
-    async def _look_back(self) -> None:
+    async def _look_back(self, turns: Sequence[Window] | None) -> None:
         """What was read before: a part of history, months that differ, rows set aside, rows that were not shown."""
-        await self._shielded(self._rotate())
+        if turns is not None:
+            await self._shielded(self._rotate(turns))
         counts: dict[Window, MonthCount] = {}
         is_audited = (
             self._run.deep and self._resource.changes is Change.CORRECTED and await self._shielded(self._audit(counts))
@@ -148,15 +150,21 @@ class CollectionSync:
     def _rotation_id(self) -> str:
         return _rotation_id(self._resource)
 
-    async def _rotate(self) -> None:
-        """Read tonight's part of all history again: what was changed long after it happened."""
+    def _turns(self) -> list[Window] | None:
+        """Tonight's part of all history; None where it had its turn. To be asked before anything is read.
+
+        What the night brings hides that nothing old was held.
+        """
         last = self._writer.watermark(self._rotation_id)
         if self._resource.changes is Change.NONE or self._relists or not has_a_turn(last, self._run.until):
-            return
+            return None
         oldest = self._writer.held_times(self._listing.time).oldest
-        upper = self._run.until - self._overlap(self._listing)
-        windows = rotation(oldest, upper, last, self._run.until, self._run.settings.rotation_nights)
-        settled = [await self._take(self._listing, window) for window in windows]
+        upper = shifted(self._run.until, -self._overlap(self._listing))
+        return rotation(oldest, upper, last, self._run.until, self._run.settings.rotation_nights)
+
+    async def _rotate(self, turns: Sequence[Window]) -> None:
+        """Read a part of history again: what was changed long after it happened."""
+        settled = [await self._take(self._listing, window) for window in turns]
         self._has_rotated = all(settled)
 
     async def _audit(self, counts: dict[Window, MonthCount]) -> None:

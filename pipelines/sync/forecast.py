@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from pipelines.contract import MAX_PAGE_SIZE, Change, Question, Resource
 from pipelines.settings import SyncSettings
 from pipelines.sync.rereads import closed_months, rotation
-from pipelines.sync.windows import Window, next_window
+from pipelines.sync.windows import Window, next_window, shifted
 
 CLOCK_REQUESTS = 1
 """What every run asks first."""
@@ -112,7 +112,7 @@ def plan_list(
     windows.append((listing, Window(until, None)))
     counts = 0
     if resource.changes is not Change.NONE and not is_whole:
-        upper = until - _overlap(resource, listing, settings, deep=deep)
+        upper = shifted(until, -_overlap(resource, listing, settings, deep=deep))
         last = held.watermarks.get(f"{resource.name}/rotation")
         parts = rotation(held.oldest, upper, last, until, settings.rotation_nights)
         windows += [(listing, part) for part in parts]

@@ -79,7 +79,9 @@ async def read_window(ask: Ask, question: Question, window: Window, now: datetim
     oldest = _oldest(page, question, window.lower)
     if oldest is None:
         return await _cut_to_answers(ask, question, piece, page, now)
-    if page.total > LARGE and (pieces := await _cut_to_pieces(ask, question, window, page.total)):
+    # an answer that is not full contradicts such a total: it may be that of the whole list, in whatever window
+    is_large = page.total > LARGE and len(page.items) >= MAX_PAGE_SIZE
+    if is_large and (pieces := await _cut_to_pieces(ask, question, window, page.total)):
         return Cut(pieces)
     return await _seek(ask, question, piece, oldest, now)
 

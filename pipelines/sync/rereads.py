@@ -52,8 +52,8 @@ def has_a_turn(last: datetime | None, until: datetime) -> bool:
 
 
 def before_months(oldest: datetime | None, upper: datetime) -> Window:
-    """All before the months that `closed_months` gives; with nothing held, all before `upper`."""
-    return Window(None, upper if oldest is None else _first_month(oldest))
+    """All before `upper` and before the months that `closed_months` gives."""
+    return Window(None, upper if oldest is None else min(upper, _first_month(oldest)))
 
 
 def closed_months(oldest: datetime | None, upper: datetime) -> list[Window]:
@@ -62,7 +62,7 @@ def closed_months(oldest: datetime | None, upper: datetime) -> list[Window]:
         return []
     months = []
     lower = _first_month(oldest)
-    while (after := _next_month(lower)) <= upper:
+    while lower < upper and (after := _next_month(lower)) <= upper:
         months.append(Window(lower, after))
         lower = after
     return months

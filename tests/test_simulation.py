@@ -22,7 +22,7 @@ def test_after_nights_of_faults_and_crashes_the_lake_is_the_tenants(tmp_path, se
 
 def test_after_a_night_of_lies_and_of_two_syncs_at_once_good_weather_mends_it_all(tmp_path):
     nights = Simulation(
-        7,
+        18,
         tmp_path,
         users=3,
         newest_sessions=4,

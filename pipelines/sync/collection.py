@@ -207,7 +207,7 @@ class CollectionSync:
 
     def _ours(self, held: HeldTimes, month: Window) -> int:
         """Rows of a month that we have, and those set aside or of people erased, which the API counts too."""
-        others = self._writer.set_aside_within(month) + self._writer.erased_within(month)
+        others = self._writer.set_aside_within(month, self._listing.time) + self._writer.erased_within(month)
         return held.count(month.lower, month.upper) + others
 
     def _move(self, app_id: str, instant: datetime) -> None:

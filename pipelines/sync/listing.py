@@ -126,7 +126,8 @@ async def _seek(ask: Ask, question: Question, piece: Piece, oldest: datetime, no
         if next_oldest is not None and next_oldest < oldest:
             above = _Step(oldest, reach, following)
             oldest, reach, doubts = next_oldest, EDGE, 0
-        elif len(following.items) < MAX_PAGE_SIZE:
+        elif len(following.items) < MAX_PAGE_SIZE or len(following.times(question.time)) < len(following.items):
+            # there is no time to ask below
             await _walk(ask, piece, *_asked(lower, oldest, EDGE))
             return piece
         elif reach > MILLISECOND:

@@ -16,7 +16,8 @@ import xxhash
 
 from pipelines.lake import Record
 from pipelines.normalise import BadRow, Drift
-from pipelines.sync.windows import Window
+from pipelines.sync.pages import item_time
+from pipelines.sync.windows import EDGE, Window, shifted
 
 PENDING, PERMANENT, RESOLVED = "pending", "permanent", "resolved"
 
@@ -67,6 +68,27 @@ def resolutions(asked_again: Iterable[str], run_id: str, at: datetime, held: Map
         for identity in asked_again
         if identity in held and held[identity]["status"] == PENDING and held[identity]["_run_id"] != run_id
     ]
+
+
+def happened_within(record: Record, window: Window, time: str) -> bool:
+    """Whether a row that could not be read is one of a window: by its own time at the path `time`, where that can be
+    read, else by the window in which it was met.
+    """
+    lower, upper = window.lower, window.upper
+    at = _time_of(record["raw"], time)
+    if at is not None:
+        return (lower is None or at >= lower) and (upper is None or at < upper)
+    begin, end = record["asked_from"], record["asked_until"]
+    return (lower is None or (begin is not None and begin >= shifted(lower, -EDGE))) and (
+        upper is None or (end is not None and end <= shifted(upper, EDGE))
+    )
+
+
+def _time_of(raw: str, path: str) -> datetime | None:
+    try:
+        return item_time(json.loads(raw), path)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _width(met: SetAside) -> float:

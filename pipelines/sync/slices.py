@@ -28,7 +28,7 @@ from pipelines.sync.deletions.absence import Absences
 from pipelines.sync.pages import Page
 from pipelines.sync.reconciling import MonthCount, reconciliation_news
 from pipelines.sync.report import CollectionReport
-from pipelines.sync.setting_aside import RESOLVED, SetAside
+from pipelines.sync.setting_aside import RESOLVED, SetAside, happened_within
 from pipelines.sync.windows import EDGE, Window, shifted
 
 pc: Any = pyarrow.compute  # the stubs allow less than the functions do
@@ -221,14 +221,10 @@ class SliceWriter:
         found = (r for r in self._asides.pending() if r["question"] is None and r["key"] in keys)
         self._asides.resolve([record["id"] for record in found])
 
-    def set_aside_within(self, window: Window) -> int:
-        """Rows that could not be read and are asked again within a window, or are permanent there."""
-        lower, upper = window.lower, window.upper
+    def set_aside_within(self, window: Window, time: str) -> int:
+        """Rows of a window that could not be read. time: their own, by JSON path."""
         return sum(
-            record["status"] != RESOLVED
-            and (lower is None or (record["asked_from"] is not None and record["asked_from"] >= shifted(lower, -EDGE)))
-            and (upper is None or (record["asked_until"] is not None and record["asked_until"] <= shifted(upper, EDGE)))
-            for record in self._asides.records()
+            record["status"] != RESOLVED and happened_within(record, window, time) for record in self._asides.records()
         )
 
     def reconcile(self, counts: Mapping[Window, MonthCount]) -> None:

@@ -17,6 +17,7 @@ from support.lake_solar import HOUR, expected_days, expected_intervals, producti
 
 from pipelines.settings import LakeSettings
 from warehouse.build import prepare
+from warehouse.dbt import run_dbt
 
 pytestmark = pytest.mark.usefixtures("warm_dbt")
 
@@ -113,6 +114,16 @@ def test_days_have_23_and_25_hours_where_clocks_change(night):
     assert len(hours["2026-03-29"]) == 23
     assert len(hours["2026-10-25"]) == 25
     assert sum(day["solar"] is not None and 0 < day["solar"] < day["charged"] for day in expected.values()) > 30
+
+
+def test_days_on_which_a_system_used_energy_stop_no_build(night):
+    settings, _ = night
+    days = rows_of(settings, "marts.agg_daily_solar")
+    assert any((day["estimated_solar_kwh"] or 0) > 0 for day in days)
+    assert any(
+        row["energy_kwh"] is not None and row["energy_kwh"] < 0 for row in rows_of(settings, "marts.fct_solar_energy")
+    )
+    run_dbt(settings, "test", "--select", "agg_daily_solar", "agg_monthly_solar")
 
 
 def test_months_are_sums_of_days(night):

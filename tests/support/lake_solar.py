@@ -15,11 +15,16 @@ HOUR = timedelta(hours=1)
 
 
 def production(seed: int, location_id: str, first: datetime, last: datetime, step: timedelta = HOUR) -> list[Row]:
-    """An interval for each step; some without a figure, some missing."""
+    """An interval for each step; some without a figure, some missing; at night a system may use a little."""
     chance, rows, start = random.Random(f"{seed}{location_id}"), [], first
     while start < last:
         odd = chance.random()
-        energy = None if odd < 0.02 else round(chance.uniform(0, 6), 3) if 5 < start.hour < 20 else 0.0
+        if odd < 0.02:
+            energy = None
+        elif 5 < start.hour < 20:
+            energy = round(chance.uniform(0, 6), 3)
+        else:
+            energy = round(-0.5 * chance.random(), 3) if odd < 0.5 else 0.0
         if odd < 0.97:
             row = {"charging_location_id": location_id, "user_id": "u", "start_time": start, "end_time": start + step}
             rows.append(row | {"energy": energy, "start_month": f"{start:%Y-%m}"})
@@ -88,7 +93,7 @@ def expected_days(lake: Lake, facts: dict[Key, Row], known_until: datetime) -> d
             continue
         produced = Fraction(fact["energy_kwh"])
         day["energy"] = (day["energy"] or 0) + produced
-        covered = Fraction(0)
+        sun, covered = max(produced, Fraction(0)), Fraction(0)
         for start, end, energy, changes in sessions[fact["charging_location_id"]]:
             overlap = min(end, fact["ended_at"]) - max(start, fact["started_at"])
             if overlap > timedelta(0):
@@ -96,7 +101,7 @@ def expected_days(lake: Lake, facts: dict[Key, Row], known_until: datetime) -> d
                 day["charged"] = (day["charged"] or 0) + power * hours
                 day["solar"] = day["solar"] or Fraction(0)
                 day["changes"] |= changes
-                covered += min(power, produced / length) * hours
+                covered += min(power, sun / length) * hours
         if covered:
-            day["solar"] += min(covered, produced)
+            day["solar"] += min(covered, sun)
     return days

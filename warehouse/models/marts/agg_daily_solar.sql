@@ -4,6 +4,7 @@
     that was not steered charges at once; when a steered one charged is not told, so its plug-in stands for it.
     To find overlaps without comparing every session of a place with every hour, both are listed under each UTC day that
     they touch and meet on the day on which the overlap begins.
+    A system that uses energy itself, as at night, is told with a negative figure: that is no sun.
 #}
 {%- set day = 86400000 %}
 with production as (
@@ -14,6 +15,7 @@ with production as (
         time_zone,
         local_date,
         energy_kwh,
+        case when energy_kwh < 0 then 0 else energy_kwh end as sun_kwh,
         duration_minutes,
         is_provisional,
         {{ span_number(epoch_millis('started_at'), day) }} as first_day,
@@ -77,20 +79,20 @@ charging_days as (
 production_days as (
     select production.*, first_day as utc_day
     from production
-    where duration_minutes > 0 and {{ plausible('energy_kwh') }} >= 0
+    where duration_minutes > 0 and {{ plausible('sun_kwh') }} is not null
     union all
     select
         production.*,
         {{ each_integer('first_day + 1', 'last_day') }} as utc_day
     from production
-    where duration_minutes > 0 and {{ plausible('energy_kwh') }} >= 0 and first_day < last_day
+    where duration_minutes > 0 and {{ plausible('sun_kwh') }} is not null and first_day < last_day
 ),
 
 met as (
     select
         production.charging_location_id,
         production.started_at,
-        production.energy_kwh as produced_kwh,
+        production.sun_kwh as produced_kwh,
         production.duration_minutes as interval_minutes,
         charging.energy_kwh as session_kwh,
         charging.duration_minutes as session_minutes,
@@ -139,7 +141,10 @@ intervals as (
         production.energy_kwh,
         production.duration_minutes,
         charged.charged_kwh,
-        case when charged.solar_kwh is not null then least(charged.solar_kwh, production.energy_kwh) end as solar_kwh,
+        case
+            when {{ plausible('charged.charged_kwh') }} is not null and charged.solar_kwh is not null
+                then least(charged.solar_kwh, production.sun_kwh)
+        end as solar_kwh,
         greatest(case when production.is_provisional then 1 else 0 end, coalesce(charged.provisional, 0)) as provisional
     from production
     left join charged

@@ -74,10 +74,10 @@ def happened_within(record: Record, window: Window, time: str) -> bool:
     """Whether a row that could not be read is one of a window: by its own time at the path `time`, where that can be
     read, else by the window in which it was met.
     """
-    lower, upper = window.lower, window.upper
     at = _time_of(record["raw"], time)
     if at is not None:
-        return (lower is None or at >= lower) and (upper is None or at < upper)
+        return window.holds(at)
+    lower, upper = window.lower, window.upper
     begin, end = record["asked_from"], record["asked_until"]
     return (lower is None or (begin is not None and begin >= shifted(lower, -EDGE))) and (
         upper is None or (end is not None and end <= shifted(upper, EDGE))

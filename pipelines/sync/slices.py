@@ -179,11 +179,7 @@ class SliceWriter:
 
     def erased_within(self, window: Window) -> int:
         """Rows that this run met in a window and left out because they are of people who were erased."""
-        lower, upper = window.lower, window.upper
-        return sum(
-            at is not None and (lower is None or at >= lower) and (upper is None or at < upper)
-            for at in self._erased.values()
-        )
+        return sum(at is not None and window.holds(at) for at in self._erased.values())
 
     def _tell_absences(self, rows: pa.Table, bad: Iterable[BadRow]) -> None:
         self.absences.saw(rows["_key"])

@@ -47,6 +47,10 @@ class Window:
         """None where a side has no bound."""
         return None if self.lower is None or self.upper is None else self.upper - self.lower
 
+    def holds(self, instant: datetime) -> bool:
+        """Whether an instant lies within: from `lower` on and before `upper`."""
+        return (self.lower is None or instant >= self.lower) and (self.upper is None or instant < self.upper)
+
     def __str__(self) -> str:
         return f"{self.lower or 'the beginning'} .. {self.upper or 'the future'}"
 
